@@ -1,0 +1,220 @@
+"""Value that arrives from another account: the far side of transfers, conversions and merges (A17)."""
+
+from typing import ClassVar, final
+
+import attrs
+
+from storecredit.errors import TransferAlreadyReversed
+from storecredit.ledger.account import AccountStatus
+from storecredit.ledger.command import NO_NAMES, Names
+from storecredit.ledger.draft import Change, Draft
+from storecredit.ledger.entry import Entry, EntryKind
+from storecredit.ledger.ids import AccountId, EntryId, LotId
+from storecredit.ledger.leaving import conversion_facts
+from storecredit.ledger.move import What
+from storecredit.ledger.terms import Paid, Terms
+from storecredit.values import Conversion, Division, Money, Rounding, allocate, require_issuable
+
+
+@final
+@attrs.frozen
+class Parcel:
+    """One lot's part of what arrives: its amount, its terms, and the lot it comes from."""
+
+    amount: int
+    terms: Terms
+    origin: LotId
+    of: int | None = None
+
+
+def parcels_of(change: Change) -> tuple[Parcel, ...]:
+    """Return what a sending change gives away, lot by lot."""
+    terms = {lot.id: lot.terms for lot in change.lots}
+    return tuple(
+        Parcel(move.amount, terms[move.lot], move.lot)
+        for move in change.entry.moves
+        if move.what is What.TRANSFERRED_OUT and move.lot is not None
+    )
+
+
+@final
+@attrs.frozen(kw_only=True)
+class TransferIn:
+    """The receiving side of a transfer: new lots with the old terms."""
+
+    kind: ClassVar = EntryKind.TRANSFER_IN
+
+    sent: EntryId
+    """The entry on the sending side."""
+    parcels: tuple[Parcel, ...] = attrs.field(eq=False)
+    sender: AccountId = attrs.field(eq=False)
+
+    @property
+    def names(self) -> Names:
+        """Nothing beyond what is open."""
+        return NO_NAMES
+
+    def decide(self, draft: Draft) -> None:
+        """
+        Create the lots; let them settle what is owed first (A9).
+
+        Raises:
+            AccountFrozen, AccountClosed: Nothing may come in.
+            AmountOutOfRange: The account would hold more than can be counted.
+        """
+        draft.require_status(AccountStatus.OPEN)
+        _arrive(draft, self.parcels)
+        draft.fact("from", self.sender)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ReverseIn:
+    """The sender of a transfer takes its value back, once (A17)."""
+
+    kind: ClassVar = EntryKind.TRANSFER_IN
+
+    sent: EntryId
+    """The entry on the giving side of the reversal."""
+    reverses: EntryId
+    """The sending entry that is reversed."""
+    parcels: tuple[Parcel, ...] = attrs.field(eq=False)
+    sender: AccountId = attrs.field(eq=False)
+
+    @property
+    def names(self) -> Names:
+        """How much of the transfer was reversed before."""
+        return Names(redemptions=(self.reverses,))
+
+    def decide(self, draft: Draft) -> None:
+        """
+        Create lots with the old terms, linked to the lots that gave the value back.
+
+        Raises:
+            AccountFrozen, AccountClosed: Nothing may come in.
+            TransferAlreadyReversed: It was reversed before.
+        """
+        draft.require_status(AccountStatus.OPEN)
+        if draft.account.restored.get(self.reverses):
+            raise TransferAlreadyReversed(self.reverses)
+        made = [
+            draft.create(
+                What.TRANSFERRED_IN, each.amount, each.terms, origin=each.origin, of=each.of
+            )
+            for each in self.parcels
+        ]
+        draft.restored(self.reverses)
+        draft.settle_from(made)
+        draft.fact("from", self.sender)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ConvertIn:
+    """The receiving side of a conversion: each lot's part in the other unit (V3, V5)."""
+
+    kind: ClassVar = EntryKind.CONVERT_IN
+
+    sent: EntryId
+    parcels: tuple[Parcel, ...] = attrs.field(eq=False)
+    conversion: Conversion = attrs.field(eq=False)
+    rounding: Rounding = attrs.field(eq=False)
+
+    @property
+    def names(self) -> Names:
+        """Nothing beyond what is open."""
+        return NO_NAMES
+
+    def decide(self, draft: Draft) -> None:
+        """
+        Create the lots; let them settle what is owed first (A9).
+
+        Raises:
+            AccountFrozen, AccountClosed: Nothing may come in.
+            UnitWithdrawn: ISO has withdrawn the currency (V4).
+        """
+        draft.require_status(AccountStatus.OPEN)
+        require_issuable(draft.account.unit)
+        result = self.conversion.result
+        weights = [parcel.amount for parcel in self.parcels]
+        parts = allocate(result, weights, by=Division.LARGEST_REMAINDER)
+        _arrive(
+            draft,
+            tuple(
+                attrs.evolve(parcel, amount=part.minor, terms=_priced(parcel, part))
+                for parcel, part in zip(self.parcels, parts, strict=True)
+                if part.minor
+            ),
+        )
+        for name, value in conversion_facts(self.conversion, self.rounding).items():
+            draft.fact(name, value)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class MergeIn:
+    """The survivor of a merge takes over every lot and all that is owed (A17)."""
+
+    kind: ClassVar = EntryKind.MERGE_IN
+
+    sent: EntryId
+    parcels: tuple[Parcel, ...] = attrs.field(eq=False)
+    owed: int = attrs.field(eq=False)
+    sender: AccountId = attrs.field(eq=False)
+
+    @property
+    def names(self) -> Names:
+        """Nothing beyond what is open."""
+        return NO_NAMES
+
+    def decide(self, draft: Draft) -> None:
+        """
+        Create the lots and take over the debt; value that is live settles it first (A9).
+
+        Raises:
+            AccountFrozen, AccountClosed: Nothing may come in.
+        """
+        draft.require_status(AccountStatus.OPEN)
+        if self.owed:
+            draft.add(What.OWED_INCURRED, self.owed, None)
+        _arrive(draft, self.parcels)
+        draft.fact("from", self.sender)
+
+
+def far_key(sent: Entry) -> str:
+    """Return the key that the far side of *sent* is recorded under: the library's own (A1)."""
+    return f"~from:{sent.id}"
+
+
+def reversal_parcels(sent: Entry, received: Entry, back: Change) -> tuple[Parcel, ...]:
+    """
+    Return what a reversal gives back to the sender of *sent*, part by part.
+
+    *received* is the entry that *sent* caused on the far side; its lots were created in the order
+    of the sending moves, and *back* took the same amounts out of them again.
+    """
+    created = [move for move in received.moves if move.what is What.TRANSFERRED_IN]
+    gone = [of for of, move in enumerate(sent.moves) if move.what is What.TRANSFERRED_OUT]
+    terms = {lot.id: lot.terms for lot in back.lots}
+    return tuple(
+        Parcel(move.amount, terms[move.lot], move.lot, of)
+        for of, move in zip(gone, created, strict=True)
+        if move.lot is not None
+    )
+
+
+def _arrive(draft: Draft, parcels: tuple[Parcel, ...]) -> None:
+    made = [
+        draft.create(What.TRANSFERRED_IN, each.amount, each.terms, origin=each.origin)
+        for each in parcels
+    ]
+    draft.settle_from(made)
+
+
+def _priced(parcel: Parcel, part: Money) -> Terms:
+    """Return the parcel's terms with what was paid for it restated, exactly, in the new unit."""
+    paid = parcel.terms.paid
+    if paid is None:
+        return parcel.terms
+    restated = Paid(paid.money * parcel.amount, paid.face * part.minor)
+    return attrs.evolve(parcel.terms, paid=restated)

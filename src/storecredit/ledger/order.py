@@ -1,0 +1,96 @@
+"""The order of use: which lot is drawn from first (A3), as data."""
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Final, final
+
+import attrs
+
+from storecredit.errors import InvalidTerms
+from storecredit.ledger.lot import Lot
+from storecredit.ledger.terms import Funding
+
+
+@final
+class OrderKey(enum.StrEnum):
+    """One named reason to draw from a lot before another."""
+
+    RESTRICTED = "restricted"
+    """Lots with limits first."""
+    PRIORITY = "priority"
+    """Lower priority first."""
+    EXPIRY = "expiry"
+    """Sooner expiry first, never-expiring last."""
+    FUNDING = "funding"
+    """Promotional before the rest."""
+    EFFECTIVE = "effective"
+    """Earlier effective date first."""
+    ISSUED = "issued"
+    """Earlier issue first."""
+    COST = "cost"
+    """Less paid for each unit first; given value counts as nothing paid."""
+    ID = "id"
+    """By lot id, which is never equal."""
+
+
+@final
+@attrs.frozen
+class OrderOfUse:
+    """A tuple of named keys, compared one after the other; the lot id always decides last."""
+
+    keys: tuple[OrderKey, ...]
+
+    @classmethod
+    def of(cls, *names: str) -> "OrderOfUse":
+        """
+        Build an order from the *names* of its keys, the strongest first.
+
+        Raises:
+            InvalidTerms: A name is not a key, or stands twice.
+        """
+        known = {key.value for key in OrderKey}
+        for position, name in enumerate(names):
+            if name not in known:
+                raise InvalidTerms("order of use", name, f"one of {', '.join(sorted(known))}")
+            if name in names[:position]:
+                raise InvalidTerms("order of use", name, "each key once")
+        keys = tuple(OrderKey(name) for name in names)
+        return cls(keys if OrderKey.ID in keys else (*keys, OrderKey.ID))
+
+    def key(self, lot: Lot) -> tuple[Any, ...]:
+        """Return what *lot* is sorted by."""
+        return tuple([_VALUES[name](lot) for name in self.keys])
+
+    def sorted(self, lots: Iterable[Lot]) -> list[Lot]:
+        """Return *lots*, the first to be used first."""
+        found = list(lots)
+        if len(found) > 1:
+            found.sort(key=self.key)
+        return found
+
+
+def _cost(lot: Lot) -> Fraction:
+    paid = lot.terms.paid
+    return Fraction(0) if paid is None else Fraction(paid.money.minor, paid.face)
+
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+_VALUES: Final[Mapping[OrderKey, Callable[[Lot], Any]]] = MappingProxyType(
+    {
+        OrderKey.RESTRICTED: lambda lot: lot.terms.limits is None,
+        OrderKey.PRIORITY: lambda lot: lot.terms.priority,
+        OrderKey.EXPIRY: lambda lot: lot.terms.expires_at or _NEVER,
+        OrderKey.FUNDING: lambda lot: lot.terms.funding is not Funding.PROMOTIONAL,
+        OrderKey.EFFECTIVE: lambda lot: lot.terms.effective_at,
+        OrderKey.ISSUED: lambda lot: lot.sequence,
+        OrderKey.COST: _cost,
+        OrderKey.ID: lambda lot: lot.id,
+    }
+)
+
+DEFAULT_ORDER: Final = OrderOfUse.of("priority", "expiry", "funding", "effective", "issued")
+"""The default of A3."""

@@ -1,0 +1,224 @@
+"""Placement: how much of which lot pays an amount, and why the others do not."""
+
+import enum
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, final
+
+import attrs
+
+from storecredit.ledger.hold import Draw
+from storecredit.ledger.ids import LotId
+from storecredit.ledger.lot import Lot
+from storecredit.ledger.order import OrderOfUse
+from storecredit.ledger.terms import Limits, Line
+
+
+@final
+class Because(enum.StrEnum):
+    """Why a lot was used, or was not."""
+
+    USED = "used"
+    NOT_NEEDED = "not_needed"
+    """Lots before it in the order of use covered the amount."""
+    NO_LINE_LEFT = "no_line_left"
+    """Everything on the lines it may pay for is paid by lots before it."""
+    NOT_NAMED = "not_named"
+    """The command names another lot."""
+    EMPTY = "empty"
+    HELD = "held"
+    """All that remains is reserved by holds."""
+    PENDING = "pending"
+    EXPIRED = "expired"
+    NEEDS_LINES = "needs_lines"
+    """The lot is limited and the command gives no order lines (A4)."""
+    CHANNEL = "channel"
+    """The lot excludes the channel of the sale."""
+    MINIMUM_ORDER = "minimum_order"
+    NO_ELIGIBLE_LINE = "no_eligible_line"
+
+
+@final
+@attrs.frozen
+class LotUse:
+    """What one lot gives to a command, and why."""
+
+    lot: LotId
+    amount: int
+    because: Because
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What is to be paid: the parts of a command that decide about lots."""
+
+    amount: int
+    """Minor units, positive."""
+    at: datetime
+    order: OrderOfUse
+    lot: LotId | None = None
+    """Only this lot, where one is named."""
+    lines: tuple[Line, ...] | None = None
+    channel: str | None = None
+    ignore_limits: bool = False
+    """Whether limited lots count like others: the value keeps its terms wherever it goes."""
+
+
+def place(lots: Iterable[Lot], wanted: Wanted) -> tuple[Draw, ...]:
+    """
+    Choose what to draw from each lot, in the order of use.
+
+    The draws sum to the wanted amount, or to all that may be had where that is less. With order
+    lines, no other choice covers more of them, and among those the order of use decides, lot by
+    lot (T3); without, only unlimited lots are used (A4).
+    """
+    candidates = wanted.order.sorted(lot for lot in lots if _refusal(lot, wanted) is None)
+    if wanted.lines is None:
+        return _in_order(candidates, wanted.amount)
+    return _over_lines(candidates, wanted.lines, wanted.amount)
+
+
+def explain(lots: Iterable[Lot], wanted: Wanted) -> tuple[LotUse, ...]:
+    """Say lot by lot, in the order of use, what `place` takes of it and why (A3)."""
+    known = list(lots)
+    taken = {draw.lot: draw.amount for draw in place(known, wanted)}
+    spent = sum(taken.values())
+    uses = []
+    for lot in wanted.order.sorted(known):
+        because = _refusal(lot, wanted)
+        if because is None:
+            because = Because.USED
+            if lot.id not in taken:
+                because = Because.NOT_NEEDED if spent == wanted.amount else Because.NO_LINE_LEFT
+        uses.append(LotUse(lot.id, taken.get(lot.id, 0), because))
+    return tuple(uses)
+
+
+def _refusal(lot: Lot, wanted: Wanted) -> Because | None:
+    """Return why *lot* cannot pay anything of what is wanted, or None if it can."""
+    if wanted.lot is not None and lot.id != wanted.lot:
+        return Because.NOT_NAMED
+    if not lot.is_live(wanted.at):
+        return Because.PENDING if lot.is_pending(wanted.at) else Because.EXPIRED
+    if lot.remaining == lot.held:
+        return Because.HELD if lot.held else Because.EMPTY
+    limits = lot.terms.limits
+    return None if limits is None or wanted.ignore_limits else _limited(limits, wanted)
+
+
+def _limited(limits: Limits, wanted: Wanted) -> Because | None:
+    if limits.channels and wanted.channel not in limits.channels:
+        return Because.CHANNEL
+    if wanted.lines is None:
+        return Because.NEEDS_LINES
+    if limits.minimum_order is not None:
+        due = sum(line.amount.minor for line in wanted.lines)
+        if due < limits.minimum_order:
+            return Because.MINIMUM_ORDER
+    if not any(limits.allows_line(line) for line in wanted.lines):
+        return Because.NO_ELIGIBLE_LINE
+    return None
+
+
+def _in_order(lots: Sequence[Lot], amount: int) -> tuple[Draw, ...]:
+    draws = []
+    for lot in lots:
+        taken = min(lot.remaining - lot.held, amount)
+        draws.append(Draw(lot.id, taken))
+        amount -= taken
+        if not amount:
+            break
+    return tuple(draws)
+
+
+def _over_lines(lots: Sequence[Lot], lines: Sequence[Line], amount: int) -> tuple[Draw, ...]:
+    """
+    Maximum flow from lots to lines, saturating the lots one after the other.
+
+    An augmenting path never lowers what an earlier lot gives, so the first lots give as much as
+    any placement could let them, and the sum is as large as any placement's (Ford and Fulkerson
+    1956; the lots that can be served form a polymatroid).
+    """
+    flow = _Flow([line.amount.minor for line in lines])
+    draws = []
+    for lot in lots:
+        limits = lot.terms.limits
+        allowed = [
+            index for index, line in enumerate(lines) if limits is None or limits.allows_line(line)
+        ]
+        most = min(lot.remaining - lot.held, amount)
+        if limits is not None and limits.share_percent is not None:
+            eligible = sum(lines[index].amount.minor for index in allowed)
+            most = min(most, eligible * limits.share_percent // 100)
+        taken = flow.send(allowed, most)
+        if taken:
+            draws.append(Draw(lot.id, taken))
+            amount -= taken
+    return tuple(draws)
+
+
+@final
+class _Flow:
+    """What each lot pays on each line so far."""
+
+    def __init__(self, due: list[int]) -> None:
+        self._left: Final = due
+        self._allowed: Final[list[list[int]]] = []
+        self._paid: Final[list[dict[int, int]]] = []
+
+    def send(self, allowed: list[int], most: int) -> int:
+        """Add a lot that may pay the *allowed* lines; return how much of *most* it can give."""
+        self._allowed.append(allowed)
+        self._paid.append({})
+        sent = 0
+        while sent < most:
+            path = self._path()
+            if path is None:
+                break
+            step = min([most - sent, self._left[path[-1][1]], *self._movable(path)])
+            self._shift(path, step)
+            sent += step
+        return sent
+
+    def _path(self) -> list[tuple[int, int]] | None:
+        """Find (lot, line) steps from the newest lot to a line with something left to pay."""
+        newest = len(self._allowed) - 1
+        queue, came_from = deque([newest]), {newest: (-1, -1)}
+        seen_lines: set[int] = set()
+        while queue:
+            lot = queue.popleft()
+            for line in self._allowed[lot]:
+                if line in seen_lines:
+                    continue
+                seen_lines.add(line)
+                if self._left[line]:
+                    return self._walk_back(lot, line, came_from)
+                for other, paid in enumerate(self._paid):
+                    if other not in came_from and paid.get(line):
+                        came_from[other] = (lot, line)
+                        queue.append(other)
+        return None
+
+    @staticmethod
+    def _walk_back(
+        lot: int, line: int, came_from: dict[int, tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        path = [(lot, line)]
+        while came_from[lot][0] >= 0:
+            lot, line = came_from[lot]
+            path.append((lot, line))
+        path.reverse()
+        return path
+
+    def _movable(self, path: list[tuple[int, int]]) -> list[int]:
+        """What each later lot on *path* pays on the line it is pushed away from."""
+        return [self._paid[path[step + 1][0]][path[step][1]] for step in range(len(path) - 1)]
+
+    def _shift(self, path: list[tuple[int, int]], amount: int) -> None:
+        for step, (lot, line) in enumerate(path):
+            self._paid[lot][line] = self._paid[lot].get(line, 0) + amount
+            if step + 1 < len(path):
+                self._paid[path[step + 1][0]][line] -= amount
+        self._left[path[-1][1]] -= amount

@@ -1,0 +1,137 @@
+"""Restore: give redeemed value back because the order was refunded (A7)."""
+
+from typing import ClassVar, Final, final
+
+import attrs
+
+from storecredit.errors import InvalidTerms, NotARedemption, RestoreExceedsRedemption
+from storecredit.ledger.account import AccountStatus
+from storecredit.ledger.arguments import as_money_or_none
+from storecredit.ledger.command import Names
+from storecredit.ledger.draft import Draft
+from storecredit.ledger.entry import Entry, EntryKind
+from storecredit.ledger.ids import EntryId, LotId
+from storecredit.ledger.lot import Lot, LotState
+from storecredit.ledger.move import Move, What
+from storecredit.ledger.rules import ExpiredRestore, RestoreInto
+from storecredit.ledger.terms import Funding, Terms
+from storecredit.values import Money
+
+SPENT: Final = frozenset({What.REDEEMED, What.CAPTURED, What.OWED_INCURRED, What.OWED_CAPTURED})
+"""The moves that a restore gives back."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Restore:
+    """Give back what one redemption took, or a part of it."""
+
+    kind: ClassVar = EntryKind.RESTORE
+
+    redemption: EntryId
+    """The entry that redeemed or captured the value."""
+    amount: Money | None = attrs.field(default=None, converter=as_money_or_none)
+    """Positive, at most what has not been restored yet; None for all of that."""
+    expired: ExpiredRestore | None = attrs.field(
+        default=None, converter=attrs.converters.optional(ExpiredRestore)
+    )
+    """Where value of an expired lot goes; None for the merchant's rule."""
+    entry: Entry | None = attrs.field(default=None, eq=False, repr=False)
+    """The redemption itself, as loaded; no part of the request."""
+    lots: tuple[Lot, ...] = attrs.field(default=(), eq=False, repr=False)
+    """The lots it took from, where they are in another account that was merged into this one."""
+
+    @property
+    def names(self) -> Names:
+        """The redemption, and the lots that it took from."""
+        if self.entry is None:
+            return Names(redemptions=(self.redemption,))
+        return Names(lots=self.entry.lot_ids, redemptions=(self.redemption,))
+
+    def decide(self, draft: Draft) -> None:
+        """
+        Give value back: last drawn, first restored, each move up to what it took.
+
+        What was spent on the holder's limit is taken off what is owed; where that was settled
+        already, it becomes refund value.
+
+        Raises:
+            AccountFrozen, AccountClosed: Nothing new may come in.
+            NotARedemption: The entry spent nothing.
+            UnitMismatch, AmountNotPositive: The amount.
+            RestoreExceedsRedemption: More than the redemption took, less what was restored.
+        """
+        draft.require_status(AccountStatus.OPEN)
+        if self.entry is None:
+            raise InvalidTerms("entry", None, "loaded by whoever decides the command")
+        spent = [(of, move) for of, move in enumerate(self.entry.moves) if move.what in SPENT]
+        if not spent:
+            raise NotARedemption(self.redemption, self.entry.kind)
+        done = draft.account.restored.get(self.redemption, {})
+        left = {of: move.amount - done.get(of, 0) for of, move in spent}
+        wanted = sum(left.values())
+        if self.amount is not None:
+            wanted = draft.minor(self.amount, "restore")
+        self._check_cap(draft, wanted, sum(left.values()), sum(move.amount for _, move in spent))
+        fresh: list[LotId] = []
+        for of, move in reversed(spent):
+            back = min(left[of], wanted)
+            if back:
+                fresh += self._give(draft, move, of, back)
+                wanted -= back
+        draft.restored(self.redemption)
+        draft.settle_from(fresh)
+
+    def _check_cap(self, draft: Draft, wanted: int, left: int, taken: int) -> None:
+        if not wanted or wanted > left:
+            money = draft.account.money
+            asked = money(taken if self.amount is None else wanted)
+            raise RestoreExceedsRedemption(
+                self.redemption, asked, money(taken), money(taken - left)
+            )
+
+    def _give(self, draft: Draft, move: Move, of: int, amount: int) -> list[LotId]:
+        """Give *amount* of *move* back; return the lots that it has made available."""
+        if move.lot is None:
+            return _off_owed(draft, of, amount)
+        known = draft.account.lots.get(move.lot)
+        lot = known or next(lot for lot in self.lots if lot.id == move.lot)
+        rule = self.expired or draft.merchant.restore_expired
+        open_to_it = known is not None and lot.state is LotState.OPEN
+        if lot.is_expired(draft.at):
+            if rule is ExpiredRestore.EXPIRE and open_to_it:
+                draft.add(What.RESTORED, amount, lot.id, of=of)
+                draft.expire(lot.id, amount)
+                return []
+            terms = _new_life(draft, lot, rule)
+        elif open_to_it and draft.merchant.restore_into is RestoreInto.SAME_LOT:
+            draft.add(What.RESTORED, amount, lot.id, of=of)
+            return [lot.id]
+        else:
+            terms = lot.terms
+        made = draft.create(What.RESTORED, amount, terms, origin=lot.id, of=of)
+        if draft.account.lots[made].is_expired(draft.at):
+            draft.expire(made, amount)
+        return [made]
+
+
+def _new_life(draft: Draft, lot: Lot, rule: ExpiredRestore) -> Terms:
+    """Return the terms of the lot that carries on an expired one; the funding is kept (A7)."""
+    terms = lot.terms
+    if rule is ExpiredRestore.EXPIRE or terms.expires_at is None:
+        return terms
+    if rule is ExpiredRestore.REISSUE:
+        expires_at = draft.at + (terms.expires_at - terms.effective_at)
+    else:
+        expires_at = draft.merchant.grace.after(draft.at)
+    return attrs.evolve(terms, effective_at=draft.at, expires_at=expires_at)
+
+
+def _off_owed(draft: Draft, of: int, amount: int) -> list[LotId]:
+    reversed_ = min(amount, draft.account.owed)
+    if reversed_:
+        draft.add(What.OWED_REVERSED, reversed_, None, of=of)
+    if amount == reversed_:
+        return []
+    terms = Terms(funding=Funding.REFUND, effective_at=draft.at)
+    return [draft.create(What.RESTORED, amount - reversed_, terms, of=of)]

@@ -1,0 +1,142 @@
+"""The merchant of record: what it declares once, and every command follows."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, final
+
+import attrs
+
+from storecredit.errors import ChannelNotDeclared, ChannelRequired, InvalidTerms
+from storecredit.ledger.arguments import as_money
+from storecredit.ledger.order import DEFAULT_ORDER, OrderOfUse
+from storecredit.ledger.terms import Funding
+from storecredit.ledger.texts import require_text
+from storecredit.values import CustomUnit, Money, Period, Unit, unit
+
+
+@final
+class Above(enum.StrEnum):
+    """What to do with value that would go above a ceiling or above what can be had."""
+
+    REFUSE = "refuse"
+    UP_TO = "up_to"
+
+
+@final
+@attrs.frozen
+class Ceiling:
+    """The most that one account may hold (A11)."""
+
+    maximum: Money = attrs.field(converter=as_money)
+    above: Above = attrs.field(default=Above.REFUSE, converter=Above)
+    """Refuse what would go above it, or issue up to it and record what was withheld."""
+
+
+@final
+class ExpiredRestore(enum.StrEnum):
+    """Where restored value goes whose lot has expired meanwhile (A7)."""
+
+    GRACE = "grace"
+    """Into a new lot, linked to the old one, that lasts for the merchant's grace period."""
+    EXPIRE = "expire"
+    """Back into the old lot, where it expires in the same entry."""
+    REISSUE = "reissue"
+    """Into a new lot, linked to the old one, that lasts as long as the old one did."""
+
+
+@final
+class RestoreInto(enum.StrEnum):
+    """Which lot takes restored value while the old one lives (A7)."""
+
+    SAME_LOT = "same_lot"
+    NEW_LOT = "new_lot"
+
+
+_CASHABLE: Final = frozenset({Funding.PURCHASED, Funding.REFUND, Funding.DEPOSIT})
+
+
+def _lives(lives: Mapping[Any, Period]) -> Mapping[Funding, Period]:
+    return MappingProxyType({Funding(funding): period for funding, period in lives.items()})
+
+
+def _fundings(fundings: Iterable[Any]) -> frozenset[Funding]:
+    return frozenset(Funding(funding) for funding in fundings)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Merchant:
+    """
+    A merchant of record and its rules, as data.
+
+    Only the id is required: every rule has the default of DESIGN.md section 5.
+    """
+
+    id: str
+    channels: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    """Where sales happen (A16). Where any is declared, spending names one of them."""
+    units: tuple[CustomUnit, ...] = attrs.field(default=(), converter=tuple)
+    """The custom units that the merchant issues, besides currencies."""
+    zone: str = "UTC"
+    """The time zone in which a date expiry ends."""
+    order: OrderOfUse = DEFAULT_ORDER
+    hold_lasts: Period = attrs.field(factory=lambda: Period(hours=24))
+    """How long a hold is live where the command does not say (A6)."""
+    hold_at_most: Period = attrs.field(factory=lambda: Period(days=30))
+    """The longest a hold may live, from the instant it was placed, after any resizing (A6)."""
+    minimum_life: Mapping[Funding, Period] = attrs.field(
+        default=MappingProxyType({}), converter=_lives
+    )
+    """By funding, how soon a lot may expire at the earliest (A11)."""
+    ceilings: tuple[Ceiling, ...] = attrs.field(default=(), converter=tuple)
+    """The most that one account may hold, a ceiling for each unit (A11)."""
+    cashable: frozenset[Funding] = attrs.field(default=_CASHABLE, converter=_fundings)
+    """The fundings that may be paid out in money (A11)."""
+    restore_into: RestoreInto = attrs.field(default=RestoreInto.SAME_LOT, converter=RestoreInto)
+    restore_expired: ExpiredRestore = attrs.field(
+        default=ExpiredRestore.GRACE, converter=ExpiredRestore
+    )
+    grace: Period = attrs.field(factory=lambda: Period(days=30))
+    """How long value lives that is restored after its lot has expired (A7)."""
+
+    def __attrs_post_init__(self) -> None:
+        require_text("merchant", self.id)
+        for channel in self.channels:
+            require_text("channel", channel)
+        codes = [custom.code for custom in self.units]
+        if len(set(codes)) < len(codes):
+            raise InvalidTerms("units", codes, "each code once")
+        limited = [ceiling.maximum.unit.code for ceiling in self.ceilings]
+        if len(set(limited)) < len(limited):
+            raise InvalidTerms("ceilings", limited, "one ceiling for each unit")
+
+    def unit(self, code: str | Unit) -> Unit:
+        """
+        Return the unit with *code*: one of the merchant's own, or an ISO 4217 currency.
+
+        Raises:
+            UnknownCurrency: It is neither.
+        """
+        return unit(code, customs=self.units)
+
+    def ceiling(self, of: Unit) -> Ceiling | None:
+        """Return the ceiling for the unit *of*, if there is one."""
+        for ceiling in self.ceilings:
+            if ceiling.maximum.unit == of:
+                return ceiling
+        return None
+
+    def check_channel(self, channel: str | None) -> None:
+        """
+        Require that a spending command in *channel* may happen at all (A16).
+
+        Raises:
+            ChannelRequired: The merchant declares channels and the command names none.
+            ChannelNotDeclared: The channel is not one of the merchant's.
+        """
+        if channel is None:
+            if self.channels:
+                raise ChannelRequired(self.id, self.channels)
+        elif channel not in self.channels:
+            raise ChannelNotDeclared(self.id, channel, self.channels)

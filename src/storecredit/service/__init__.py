@@ -1,0 +1,26 @@
+"""The service: `StoreCredit` loads, decides and appends; the only place that meets a clock."""
+
+from storecredit.service._giving import Grant
+from storecredit.service._spending import Preview
+from storecredit.service.about import About
+from storecredit.service.receipts import Receipt, TransferReceipt
+from storecredit.service.statements import StatementLine
+from storecredit.service.store_credit import StoreCredit
+from storecredit.service.sweeps import Sweep
+from storecredit.service.verification import Anchor, Problem, Verification
+from storecredit.service.wallet import WalletView
+
+__all__ = [
+    "About",
+    "Anchor",
+    "Grant",
+    "Preview",
+    "Problem",
+    "Receipt",
+    "StatementLine",
+    "StoreCredit",
+    "Sweep",
+    "TransferReceipt",
+    "Verification",
+    "WalletView",
+]

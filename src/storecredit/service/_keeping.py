@@ -1,0 +1,208 @@
+"""The verbs that keep the books: sweeps, verify, heads, rebuild, pseudonyms and erasure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+
+import attrs
+
+from storecredit.errors import InvalidTerms, UnknownEntry
+from storecredit.ledger import (
+    NO_CONTEXT,
+    PRIVATE_FIELDS,
+    Account,
+    AccountId,
+    EntryId,
+    EntryKind,
+    Expire,
+    Lapse,
+    replay,
+    require_text,
+)
+from storecredit.service._door import Asked, Door, Loaded
+from storecredit.service.sweeps import Sweep
+from storecredit.service.verification import Anchor, Verification, verify_account
+from storecredit.storage.protocols import Reader, UnitOfWork
+from storecredit.values import instant
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of accounts done so far."""
+
+_PAGE = 500
+
+
+class Keeping(Door):
+    """Sweeps, verification, rebuilding, pseudonyms, erasure."""
+
+    def expire_due(
+        self, *, at: datetime | None = None, batch: int = _PAGE, progress: Progress | None = None
+    ) -> Sweep:
+        """
+        Record the expiry of everything that is due (A5).
+
+        Expired value is worth nothing with or without the sweep; the sweep writes it down. It
+        works in transactions of *batch* accounts, may be stopped and started again at any point,
+        and changes nothing when nothing is due.
+
+        Raises:
+            NaiveInstant, FutureInstant: ``at``.
+        """
+        return self._sweep(Expire(), at=at, batch=batch, progress=progress)
+
+    def release_lapsed(
+        self, *, at: datetime | None = None, batch: int = _PAGE, progress: Progress | None = None
+    ) -> Sweep:
+        """
+        Record the lapse of every hold whose time is over (A6); otherwise as `expire_due`.
+
+        Raises:
+            NaiveInstant, FutureInstant: ``at``.
+        """
+        return self._sweep(Lapse(), at=at, batch=batch, progress=progress)
+
+    def verify(
+        self,
+        *,
+        anchors: Mapping[str, Anchor] | None = None,
+        progress: Progress | None = None,
+    ) -> Verification:
+        """
+        Check every journal of the merchant: chain, arithmetic, conservation, stored state (A14).
+
+        Args:
+            anchors: What `heads` returned earlier and was kept elsewhere; only they can show
+                that a whole journal was written anew.
+
+            progress: Called with the number of accounts done.
+
+        Returns:
+            What was checked, and every problem found, each naming account and entry.
+        """
+        found = Verification.empty()
+        wanted = dict(anchors or {})
+        with self.storage.snapshot() as reader:
+            for done, account_id in enumerate(self._all_ids(reader), 1):
+                anchor = wanted.pop(account_id, None)
+                found = found.plus(verify_account(reader, self.merchant.id, account_id, anchor))
+                if progress is not None:
+                    progress(done)
+        return found.missing(sorted(wanted))
+
+    def heads(self) -> dict[str, Anchor]:
+        """Return, for every account, its version and the digest of its last entry (A14)."""
+        with self.storage.snapshot() as reader:
+            found: dict[str, Anchor] = {}
+            for account_id in self._all_ids(reader):
+                account = reader.account_by_id(self.merchant.id, account_id)
+                if account is not None:
+                    found[account_id] = Anchor(account.version, account.head.hex())
+            return found
+
+    def rebuild(self, *, progress: Progress | None = None) -> int:
+        """
+        Replace the stored state of every account by what its journal leads to (S6).
+
+        Returns:
+            The number of accounts.
+
+        Raises:
+            JournalBroken: A journal does not hold together; its account is left as it is.
+        """
+        with self.storage.snapshot() as reader:
+            ids = list(self._all_ids(reader))
+        for done, account_id in enumerate(ids, 1):
+            self._write(partial(self._rebuild, account_id))
+            if progress is not None:
+                progress(done)
+        return len(ids)
+
+    def pseudonymise(self, holder: str, pseudonym: str) -> None:
+        """
+        Replace the name of *holder* by *pseudonym*; no entry and no digest changes (A18).
+
+        Raises:
+            InvalidText: Either name.
+            InvalidTerms: *holder* is unknown.
+            ConcurrentChange: The pseudonym is taken.
+        """
+        require_text("holder", holder)
+        require_text("pseudonym", pseudonym)
+
+        def work(tx: UnitOfWork) -> None:
+            wallet = tx.wallet(self.merchant.id, holder)
+            if wallet is None:
+                raise InvalidTerms("holder", holder, "a holder with an account")
+            tx.replace_wallet(attrs.evolve(wallet, holder=pseudonym))
+
+        self._write(work)
+
+    def erase(self, entry: EntryId | str, *, fields: Iterable[str] = PRIVATE_FIELDS) -> int:
+        """
+        Erase private fields of an entry: actor, note, data. The digest stays valid (A14).
+
+        Returns:
+            How many were there to be erased.
+
+        Raises:
+            InvalidTerms: Another field is named.
+            UnknownEntry: This merchant has no such entry.
+        """
+        names = tuple(fields)
+        for name in names:
+            if name not in PRIVATE_FIELDS:
+                raise InvalidTerms("fields", name, f"one of {', '.join(PRIVATE_FIELDS)}")
+        account_id = self._account_of(entry, UnknownEntry)
+
+        def work(tx: UnitOfWork) -> int:
+            account = tx.account_by_id(self.merchant.id, account_id)
+            found = None if account is None else tx.entry_by_id(account, EntryId(entry))
+            if account is None or found is None:
+                raise UnknownEntry(entry)
+            return tx.erase(account, found.sequence, names)
+
+        return self._write(work)
+
+    def _all_ids(self, reader: Reader) -> Iterable[AccountId]:
+        after = ""
+        while page := reader.account_ids(self.merchant.id, after=after, limit=_PAGE):
+            for _, account_id in page:
+                yield account_id
+            after = page[-1][1]
+
+    def _rebuild(self, name: AccountId, tx: UnitOfWork) -> None:
+        account = tx.account_by_id(self.merchant.id, name)
+        if account is not None:
+            fresh = Account.new(account.id, account.merchant, account.holder, account.unit)
+            tx.rebuild(replay(fresh, tx.journal(account)))
+
+    def _sweep(
+        self,
+        command: Expire | Lapse,
+        *,
+        at: datetime | None,
+        batch: int,
+        progress: Progress | None,
+    ) -> Sweep:
+        when = self._instant(None if at is None else instant(at))
+        swept, after = Sweep.empty(), ""
+
+        def work(tx: UnitOfWork) -> tuple[Sweep, str]:
+            find = tx.due if command.kind is EntryKind.EXPIRE else tx.lapsed
+            page = find(self.merchant.id, when, after=after, limit=batch)
+            tx.lock(page)
+            part = Sweep.empty()
+            for name in page:
+                account = tx.account_by_id(self.merchant.id, name)
+                if account is not None:
+                    key = f"~{command.kind}:{account.version + 1}"
+                    asked = Asked(command, key, NO_CONTEXT, {}, when)
+                    part = part.plus(self._do(tx, Loaded(account), asked))
+            return part, page[-1] if page else ""
+
+        while True:
+            part, last = self._write(work)
+            if not last:
+                return swept
+            swept, after = swept.joined(part), last
+            if progress is not None:
+                progress(swept.accounts)

@@ -1,0 +1,46 @@
+"""`StoreCredit`: the one door to the ledger of a merchant."""
+
+from typing import final
+
+from storecredit.service._correcting import Correcting
+from storecredit.service._giving import Giving
+from storecredit.service._keeping import Keeping
+from storecredit.service._moving import Moving
+from storecredit.service._reading import Reading
+from storecredit.service._spending import Spending
+
+
+@final
+class StoreCredit(Giving, Spending, Correcting, Moving, Reading, Keeping):
+    """
+    Store credit, points and open balances of one merchant of record.
+
+    Every command loads what it needs, decides, and appends one entry to each account it touches,
+    in one transaction; it is safe to repeat with the same key. The verbs live in the families
+    that this class joins:
+
+    - giving: `issue`, `issue_many`, `issue_each`, `restore`, `reinstate`
+    - spending: `redeem`, `hold`, `resize`, `capture`, `capture_part`, `release`,
+      `release_order`, `preview`, `explain`
+    - correcting: `revoke`, `adjust`, `extend_expiry`, `cash_out`, `refund_bought`, `settle`,
+      `set_limit`, `set_spenders`, `freeze`, `close`, `reopen`
+    - moving: `transfer`, `reverse_transfer`, `convert`, `merge`
+    - reading: `wallet`, `account`, `statement`, `journal`
+    - keeping: `expire_due`, `release_lapsed`, `verify`, `heads`, `rebuild`, `pseudonymise`,
+      `erase`
+
+    Args:
+        storage: Where accounts are kept.
+
+        merchant: The id of the merchant of record, or a `Merchant` with its rules.
+
+        clock: Returns the present instant, aware; the one clock there is.
+
+        new_id: Makes the random UUID of each new wallet.
+
+        salt: Makes the salt of each private field.
+
+        attempts: How often a transaction is tried while others are faster (S5).
+
+        sleep: Waits for so many seconds between two attempts.
+    """

@@ -1,0 +1,407 @@
+"""Storage in memory: the reference for what the contract means, and the fastest thing to test on."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final, final
+
+import attrs
+
+from storecredit.errors import ConcurrentChange
+from storecredit.ledger import (
+    NO_NAMES,
+    Account,
+    AccountId,
+    Change,
+    Entry,
+    EntryId,
+    Hold,
+    HoldId,
+    HoldStatus,
+    Lot,
+    LotId,
+    Names,
+    WalletId,
+    account_of,
+    wallet_of,
+)
+from storecredit.storage.protocols import Reader, Record, UnitOfWork, Wallet
+
+
+@final
+class MemoryStorage:
+    """
+    Everything in this process, gone with it.
+
+    One lock serialises transactions and snapshots; a transaction works on its own pending rows
+    and publishes them at the end, so a failure leaves nothing behind.
+    """
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.RLock()
+        self._kept: Final = _Kept()
+
+    @contextmanager
+    def transaction(self) -> Iterator[UnitOfWork]:
+        """Begin to write; publish everything at the end of the block, or nothing."""
+        with self._lock:
+            work = _Transaction(self._kept)
+            yield work
+            work.publish()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Reader]:
+        """Begin to read one consistent state."""
+        with self._lock:
+            yield _Transaction(self._kept)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to give back."""
+
+
+@final
+@attrs.define
+class _Ledger:
+    """What is kept of one account: open rows in `account`, everything else beside it."""
+
+    account: Account
+    entries: list[Entry] = attrs.field(factory=list)
+    by_key: dict[str, Entry] = attrs.field(factory=dict)
+    by_id: dict[EntryId, Entry] = attrs.field(factory=dict)
+    """Filled when first asked for: most entries are never looked up by id."""
+    lots: dict[LotId, Lot] = attrs.field(factory=dict)
+    """Exhausted lots."""
+    holds: dict[HoldId, Hold] = attrs.field(factory=dict)
+    """Holds that have ended."""
+    restored: dict[EntryId, dict[int, int]] = attrs.field(factory=dict)
+
+
+@final
+@attrs.define
+class _Kept:
+    wallets: dict[WalletId, Wallet] = attrs.field(factory=dict)
+    holders: dict[tuple[str, str], WalletId] = attrs.field(factory=dict)
+    ledgers: dict[AccountId, _Ledger] = attrs.field(factory=dict)
+    records: dict[tuple[str, str, str], Record] = attrs.field(factory=dict)
+
+
+@final
+class _Transaction:
+    """Reads through its own pending rows, and publishes them in one go."""
+
+    def __init__(self, kept: _Kept) -> None:
+        self._kept: Final = kept
+        self._wallets: Final[dict[WalletId, Wallet]] = {}
+        self._holders: Final[dict[tuple[str, str], WalletId | None]] = {}
+        self._accounts: Final[dict[AccountId, Account]] = {}
+        self._changes: Final[dict[AccountId, list[Change]]] = {}
+        self._replaced: Final[dict[AccountId, _Ledger]] = {}
+        self._records: Final[dict[tuple[str, str, str], Record]] = {}
+
+    # Wallets
+
+    def wallet(self, merchant: str, holder: str) -> Wallet | None:
+        wallet_id = self._wallet_id(merchant, holder)
+        return None if wallet_id is None else self.wallet_by_id(merchant, wallet_id)
+
+    def wallet_by_id(self, merchant: str, wallet: WalletId) -> Wallet | None:
+        found = self._wallets.get(wallet) or self._kept.wallets.get(wallet)
+        return found if found is not None and found.merchant == merchant else None
+
+    def lock(self, accounts: Iterable[AccountId]) -> None:
+        """Do nothing: the storage's one lock is taken already."""
+
+    def add_wallet(self, wallet: Wallet) -> None:
+        if self._wallet_id(wallet.merchant, wallet.holder) is not None:
+            raise ConcurrentChange(wallet.id, 0)
+        self._wallets[wallet.id] = wallet
+        self._holders[wallet.merchant, wallet.holder] = wallet.id
+
+    def replace_wallet(self, wallet: Wallet) -> None:
+        before = self.wallet_by_id(wallet.merchant, wallet.id)
+        if before is None:
+            raise ConcurrentChange(wallet.id, 0)
+        if before.holder != wallet.holder:
+            if self._wallet_id(wallet.merchant, wallet.holder) is not None:
+                raise ConcurrentChange(wallet.id, 0)
+            self._holders[wallet.merchant, before.holder] = None
+            self._holders[wallet.merchant, wallet.holder] = wallet.id
+        self._wallets[wallet.id] = wallet
+
+    def _wallet_id(self, merchant: str, holder: str) -> WalletId | None:
+        pending = self._holders
+        if pending and (merchant, holder) in pending:
+            return pending[merchant, holder]
+        return self._kept.holders.get((merchant, holder))
+
+    # Accounts
+
+    def account(
+        self, merchant: str, holder: str, unit: str, *, names: Names = NO_NAMES
+    ) -> Account | None:
+        wallet = self._wallet_id(merchant, holder)
+        if wallet is None:
+            return None
+        return self.account_by_id(merchant, AccountId(f"{wallet}.{unit}"), names=names)
+
+    def account_by_id(
+        self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
+    ) -> Account | None:
+        found = self._open(account)
+        if found is None or found.merchant != merchant:
+            return None
+        wallet = self.wallet_by_id(merchant, wallet_of(account))
+        if wallet is not None and wallet.holder != found.holder:
+            found = found.copy()
+            found.holder = wallet.holder
+        return found if names is NO_NAMES else self._with_named(found, names)
+
+    def accounts_of(self, merchant: str, wallet: WalletId) -> list[Account]:
+        prefix = f"{wallet}."
+        ids = {id_ for id_ in (*self._kept.ledgers, *self._accounts) if id_.startswith(prefix)}
+        found = (self.account_by_id(merchant, id_) for id_ in sorted(ids))
+        return [account for account in found if account is not None]
+
+    def whole(self, merchant: str, account: AccountId) -> Account | None:
+        found = self.account_by_id(merchant, account)
+        if found is None:
+            return None
+        everything = found.copy()
+        ledger = self._ledger(account)
+        if ledger is not None:
+            everything.lots = {**ledger.lots, **everything.lots}
+            everything.holds = {**ledger.holds, **everything.holds}
+            everything.restored = {id_: parts.copy() for id_, parts in ledger.restored.items()}
+        for change in self._changes.get(account, ()):
+            everything.lots.update((lot.id, lot) for lot in change.lots)
+            everything.holds.update((hold.id, hold) for hold in change.holds)
+            if change.restored is not None:
+                everything.restored[change.restored] = change.account.restored[change.restored]
+        return everything
+
+    def append(self, change: Change) -> None:
+        entry, account = change.entry, change.account
+        before = self._open(account.id)
+        version = 0 if before is None else before.version
+        if version != entry.sequence - 1 or self.entry_by_key(account, entry.key) is not None:
+            raise ConcurrentChange(account.id, entry.sequence - 1)
+        self._accounts[account.id] = _open_rows(account, before, change)
+        self._changes.setdefault(account.id, []).append(change)
+
+    def rebuild(self, account: Account) -> None:
+        ledger = self._ledger(account.id)
+        if ledger is None:
+            raise ConcurrentChange(account.id, account.version)
+        rebuilt = _Ledger(_only_open(account), ledger.entries, ledger.by_key, ledger.by_id)
+        rebuilt.lots = {lot.id: lot for lot in account.lots.values() if not lot.remaining}
+        rebuilt.holds = {
+            hold.id: hold for hold in account.holds.values() if hold.status is not HoldStatus.ACTIVE
+        }
+        rebuilt.restored = {id_: parts.copy() for id_, parts in account.restored.items()}
+        self._replaced[account.id] = rebuilt
+
+    def _ledger(self, account: AccountId) -> _Ledger | None:
+        return self._replaced.get(account) or self._kept.ledgers.get(account)
+
+    def _open(self, account: AccountId) -> Account | None:
+        pending = self._accounts.get(account)
+        if pending is not None:
+            return pending
+        ledger = self._ledger(account)
+        return None if ledger is None else ledger.account
+
+    def _with_named(self, account: Account, names: Names) -> Account:
+        whole = self.whole(account.merchant, account.id)
+        found = account.copy()
+        if whole is not None:
+            for lot in names.lots:
+                if lot in whole.lots:
+                    found.lots[lot] = whole.lots[lot]
+            for hold in names.holds:
+                if hold in whole.holds:
+                    found.holds[hold] = whole.holds[hold]
+            for redemption in names.redemptions:
+                if redemption in whole.restored:
+                    found.restored[redemption] = whole.restored[redemption]
+        return found
+
+    # Journals
+
+    def entry_by_key(self, account: Account, key: str) -> Entry | None:
+        ledger = self._kept.ledgers.get(account.id)
+        found = None if ledger is None else ledger.by_key.get(key)
+        if found is None:
+            for change in self._changes.get(account.id, ()):
+                if change.entry.key == key:
+                    return change.entry
+        return found
+
+    def entry_by_id(self, account: Account, entry: EntryId) -> Entry | None:
+        if account_of(entry) != account.id:
+            return None
+        ledger = self._kept.ledgers.get(account.id)
+        if ledger is not None:
+            for known in ledger.entries[len(ledger.by_id) :]:
+                ledger.by_id[known.id] = known
+            if entry in ledger.by_id:
+                return ledger.by_id[entry]
+        pending = self._changes.get(account.id, ())
+        return next((change.entry for change in pending if change.entry.id == entry), None)
+
+    def journal(
+        self, account: Account, *, after: int = 0, upto: int | None = None
+    ) -> Iterator[Entry]:
+        ledger = self._kept.ledgers.get(account.id)
+        entries = [] if ledger is None else ledger.entries[after:upto]
+        yield from entries
+        for change in self._changes.get(account.id, ()):
+            if after < change.entry.sequence and (upto is None or change.entry.sequence <= upto):
+                yield change.entry
+
+    def erase(self, account: Account, sequence: int, fields: Iterable[str]) -> int:
+        ledger = self._kept.ledgers.get(account.id)
+        if ledger is None or not 0 < sequence <= len(ledger.entries):
+            return 0
+        entry = ledger.entries[sequence - 1]
+        gone = [field for field in fields if field in entry.salts]
+        if gone:
+            kept = entry.context
+            context = attrs.evolve(
+                kept,
+                actor=None if "actor" in gone else kept.actor,
+                note=None if "note" in gone else kept.note,
+                data={} if "data" in gone else kept.data,
+            )
+            salts = {name: salt for name, salt in entry.salts.items() if name not in gone}
+            erased = attrs.evolve(entry, context=context, salts=salts)
+            replaced = attrs.evolve(
+                ledger,
+                entries=[*ledger.entries[: sequence - 1], erased, *ledger.entries[sequence:]],
+                by_key={**ledger.by_key, entry.key: erased},
+                by_id={},
+            )
+            self._replaced[account.id] = replaced
+        return len(gone)
+
+    # Looking over all accounts
+
+    def account_ids(
+        self, merchant: str | None, *, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, AccountId]]:
+        found = [
+            (ledger.account.merchant, id_)
+            for id_, ledger in self._kept.ledgers.items()
+            if id_ > after and (merchant is None or ledger.account.merchant == merchant)
+        ]
+        return sorted(found, key=lambda row: row[1])[:limit]
+
+    def due(
+        self, merchant: str, at: datetime, *, after: str = "", limit: int = 1000
+    ) -> list[AccountId]:
+        return sorted(
+            id_
+            for id_, ledger in self._kept.ledgers.items()
+            if id_ > after
+            and ledger.account.merchant == merchant
+            and any(lot.free and lot.is_expired(at) for lot in ledger.account.lots.values())
+        )[:limit]
+
+    def lapsed(
+        self, merchant: str, at: datetime, *, after: str = "", limit: int = 1000
+    ) -> list[AccountId]:
+        return sorted(
+            id_
+            for id_, ledger in self._kept.ledgers.items()
+            if id_ > after
+            and ledger.account.merchant == merchant
+            and any(not hold.is_live(at) for hold in ledger.account.holds.values())
+        )[:limit]
+
+    # Records
+
+    def record(self, merchant: str, kind: str, name: str) -> Record | None:
+        key = (merchant, kind, name)
+        return self._records.get(key) or self._kept.records.get(key)
+
+    def records(
+        self,
+        merchant: str,
+        kind: str,
+        *,
+        reference: tuple[str, str] | None = None,
+        after: str = "",
+        limit: int = 1000,
+    ) -> list[Record]:
+        everything = {**self._kept.records, **self._records}
+        found = [
+            record
+            for record in everything.values()
+            if (record.merchant, record.kind) == (merchant, kind)
+            and record.id > after
+            and (reference is None or record.references.get(reference[0]) == reference[1])
+        ]
+        return sorted(found, key=lambda record: record.id)[:limit]
+
+    def put(self, record: Record) -> None:
+        before = self.record(record.merchant, record.kind, record.id)
+        if record.version != (1 if before is None else before.version + 1):
+            raise ConcurrentChange(record.id, record.version - 1)
+        self._records[record.merchant, record.kind, record.id] = record
+
+    # Committing
+
+    def publish(self) -> None:
+        """Make everything pending visible to the next transaction."""
+        kept = self._kept
+        kept.ledgers.update(self._replaced)
+        for account_id, changes in self._changes.items():
+            ledger = kept.ledgers.get(account_id)
+            account = self._accounts[account_id]
+            if ledger is None:
+                ledger = kept.ledgers[account_id] = _Ledger(account)
+            ledger.account = account
+            for change in changes:
+                ledger.entries.append(change.entry)
+                ledger.by_key[change.entry.key] = change.entry
+                for lot in change.lots:
+                    if lot.remaining:
+                        ledger.lots.pop(lot.id, None)
+                    else:
+                        ledger.lots[lot.id] = lot
+                for hold in change.holds:
+                    if hold.status is not HoldStatus.ACTIVE:
+                        ledger.holds[hold.id] = hold
+                if change.restored is not None:
+                    ledger.restored[change.restored] = change.account.restored[change.restored]
+        if self._wallets:
+            kept.wallets.update(self._wallets)
+        for holder, wallet_id in self._holders.items():
+            if wallet_id is None:
+                del kept.holders[holder]
+            else:
+                kept.holders[holder] = wallet_id
+        if self._records:
+            kept.records.update(self._records)
+
+
+def _open_rows(account: Account, before: Account | None, change: Change) -> Account:
+    """Return *account* without the closed rows that a command has loaded or has closed."""
+    unchanged_rows = (
+        before is not None
+        and len(account.lots) <= len(before.lots)
+        and not account.restored
+        and all(lot.remaining for lot in change.lots)
+        and all(hold.status is HoldStatus.ACTIVE for hold in account.holds.values())
+    )
+    return account if unchanged_rows else _only_open(account)
+
+
+def _only_open(account: Account) -> Account:
+    found = account.copy()
+    found.lots = {id_: lot for id_, lot in account.lots.items() if lot.remaining}
+    found.holds = {
+        id_: hold for id_, hold in account.holds.items() if hold.status is HoldStatus.ACTIVE
+    }
+    found.restored = {}
+    return found
