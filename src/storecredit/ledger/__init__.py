@@ -13,6 +13,11 @@ from storecredit.ledger.account import (
     read_limit,
     write_limit,
 )
+from storecredit.ledger.adopting import (
+    change_of,
+    open_rows,
+    rows_behind,
+)
 from storecredit.ledger.arguments import Expiry
 from storecredit.ledger.arriving import (
     ConvertIn,
@@ -24,6 +29,7 @@ from storecredit.ledger.arriving import (
     parcels_of,
     reversal_parcels,
 )
+from storecredit.ledger.canonical import canonical
 from storecredit.ledger.closing import (
     Close,
     Freeze,
@@ -55,7 +61,6 @@ from storecredit.ledger.entry import (
     Context,
     Entry,
     EntryKind,
-    canonical,
     chain,
     commitment,
     private_value,
@@ -271,6 +276,7 @@ __all__ = [
     "apply_entry",
     "canonical",
     "chain",
+    "change_of",
     "check_repeat",
     "commitment",
     "decide",
@@ -280,6 +286,7 @@ __all__ = [
     "far_key",
     "imbalance",
     "local_part",
+    "open_rows",
     "parcels_of",
     "place",
     "private_value",
@@ -293,6 +300,7 @@ __all__ = [
     "resolve_expiry",
     "reversal_parcels",
     "root",
+    "rows_behind",
     "unit_of",
     "view",
     "wallet_id",

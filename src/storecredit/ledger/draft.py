@@ -35,7 +35,7 @@ MOST: Final = 2**63 - 1
 
 
 @final
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Change:
     """What one command does to one account: its entry, and the rows that it leaves changed."""
 

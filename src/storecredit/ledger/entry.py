@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 import attrs
 
+from storecredit.ledger.canonical import canonical, canonical_map, quoted
 from storecredit.ledger.ids import AccountId, EntryId, HoldId, LotId, entry_id
 from storecredit.ledger.instants import read_instant, write_instant
 from storecredit.ledger.move import Move
@@ -145,27 +146,24 @@ def write_entry(
 
     *salt* is called once for each private field that was given.
     """
-    body: dict[str, Any] = {
-        "account": account,
-        "sequence": sequence,
-        "key": key,
-        "kind": kind.value,
-        "at": write_instant(at),
-        "moves": [move.to_json() for move in moves],
-    }
-    if facts:
-        body["facts"] = facts
-    if request:
-        body["request"] = request
     seals: Mapping[str, str] = NOTHING
     salts: Mapping[str, str] = NOTHING
+    public: Mapping[str, str] = NOTHING
     if context is not NO_CONTEXT:
-        if public := _public_context(context):
-            body["context"] = public
+        public = _public_context(context)
         seals, salts = _seal(context, salt)
-        if seals:
-            body["sealed"] = seals
-    text = canonical(body)
+    # Canonical JSON by hand, keys in order: the general encoder costs four times as much.
+    parts = [
+        f'{{"account":"{account}","at":"{write_instant(at)}"',
+        f',"context":{canonical_map(public)}' if public else "",
+        f',"facts":{canonical_map(facts)}' if facts else "",
+        f',"key":{quoted(key)},"kind":"{kind}","moves":[',
+        ",".join([move.text() for move in moves]),
+        f'],"request":{canonical_map(request)}' if request else "]",
+        f',"sealed":{canonical_map(seals)}' if seals else "",
+        f',"sequence":{sequence}}}',
+    ]
+    text = "".join(parts)
     return Entry(
         account=account,
         unit=unit,
@@ -284,9 +282,3 @@ def _public_context(context: Context) -> dict[str, str]:
     if context.occurred_at is not None:
         found["occurred_at"] = write_instant(context.occurred_at)
     return found
-
-
-canonical: Final[Callable[[Any], str]] = json.JSONEncoder(
-    ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False
-).encode
-"""Canonical JSON: sorted keys, no white space, ASCII."""

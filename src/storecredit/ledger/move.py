@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 import attrs
 
+from storecredit.ledger.canonical import canonical
 from storecredit.ledger.ids import AccountId, HoldId, LotId, local_part
 from storecredit.ledger.instants import read_instant, write_instant
 from storecredit.ledger.terms import Terms
@@ -136,6 +137,17 @@ class Move:
     """For a restore: the ordinal of the redemption's move that this gives back."""
     effective_at: datetime | None = None
     """When it took effect, where that is earlier than the entry's instant (A5)."""
+
+    def text(self) -> str:
+        """Return the move as canonical JSON text: what encoding `to_json` gives, but sooner."""
+        if self.lot is None or self.hold or self.terms or self.origin or self.of is not None:
+            return canonical(self.to_json())
+        if self.effective_at is not None:
+            return canonical(self.to_json())
+        return (
+            f'["{self.what}","{self.lot[-32:]}",'
+            f"{self.amount},{self.lot_after},{self.balance_after}]"
+        )
 
     def to_json(self) -> list[Any]:
         """Return the move as JSON data: five positions, and a mapping when there is more."""

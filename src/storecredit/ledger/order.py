@@ -66,10 +66,8 @@ class OrderOfUse:
 
     def sorted(self, lots: Iterable[Lot]) -> list[Lot]:
         """Return *lots*, the first to be used first."""
-        found = list(lots)
-        if len(found) > 1:
-            found.sort(key=self.key)
-        return found
+        found = lots if isinstance(lots, list) else list(lots)
+        return sorted(found, key=self.key) if len(found) > 1 else found
 
 
 def _cost(lot: Lot) -> Fraction:

@@ -50,7 +50,7 @@ class LotUse:
 
 
 @final
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Wanted:
     """What is to be paid: the parts of a command that decide about lots."""
 
@@ -74,7 +74,7 @@ def place(lots: Iterable[Lot], wanted: Wanted) -> tuple[Draw, ...]:
     lines, no other choice covers more of them, and among those the order of use decides, lot by
     lot (T3); without, only unlimited lots are used (A4).
     """
-    candidates = wanted.order.sorted(lot for lot in lots if _refusal(lot, wanted) is None)
+    candidates = wanted.order.sorted([lot for lot in lots if _refusal(lot, wanted) is None])
     if wanted.lines is None:
         return _in_order(candidates, wanted.amount)
     return _over_lines(candidates, wanted.lines, wanted.amount)

@@ -52,7 +52,7 @@ def _salt() -> bytes:
     return secrets.token_bytes(16)
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Asked:
     """One command as it arrived, checked and ready to be decided."""
 
@@ -63,7 +63,7 @@ class Asked:
     at: datetime | None
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Loaded:
     """What a command is decided on: the account, and the entry its key names already, if any."""
 

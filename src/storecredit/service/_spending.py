@@ -309,7 +309,7 @@ class Spending(Door):
             before = replay(fresh, reader.journal(account, upto=found.sequence - 1))
         request = found.request
         command = Redeem(
-            amount=account.money(request["amount"][0]),
+            amount=Money.of(request["amount"].partition(" ")[2], account.unit),
             taking=request.get("taking", Taking.ALL_OR_NOTHING),
             lot=request.get("lot"),
             lines=None

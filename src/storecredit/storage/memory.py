@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, final
 
@@ -42,19 +42,13 @@ class MemoryStorage:
         self._lock: Final = threading.RLock()
         self._kept: Final = _Kept()
 
-    @contextmanager
-    def transaction(self) -> Iterator[UnitOfWork]:
+    def transaction(self) -> AbstractContextManager[UnitOfWork]:
         """Begin to write; publish everything at the end of the block, or nothing."""
-        with self._lock:
-            work = _Transaction(self._kept)
-            yield work
-            work.publish()
+        return _Transaction(self._kept, self._lock, publishes=True)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Reader]:
+    def snapshot(self) -> AbstractContextManager[Reader]:
         """Begin to read one consistent state."""
-        with self._lock:
-            yield _Transaction(self._kept)
+        return _Transaction(self._kept, self._lock, publishes=False)
 
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""
@@ -90,14 +84,27 @@ class _Kept:
 class _Transaction:
     """Reads through its own pending rows, and publishes them in one go."""
 
-    def __init__(self, kept: _Kept) -> None:
+    def __init__(self, kept: _Kept, lock: threading.RLock, *, publishes: bool) -> None:
         self._kept: Final = kept
+        self._lock: Final = lock
+        self._publishes: Final = publishes
         self._wallets: Final[dict[WalletId, Wallet]] = {}
         self._holders: Final[dict[tuple[str, str], WalletId | None]] = {}
         self._accounts: Final[dict[AccountId, Account]] = {}
         self._changes: Final[dict[AccountId, list[Change]]] = {}
         self._replaced: Final[dict[AccountId, _Ledger]] = {}
         self._records: Final[dict[tuple[str, str, str], Record]] = {}
+
+    def __enter__(self) -> "_Transaction":
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        try:
+            if failure is None and self._publishes:
+                self.publish()
+        finally:
+            self._lock.release()
 
     # Wallets
 
