@@ -213,7 +213,7 @@ def test_what_is_no_whole_step_is_kept_apart_too() -> None:
 def test_fractions_of_one_may_not_exceed_it() -> None:
     assert fractions_of_one(["0.5", "1/3"]) == (Fraction(1, 2), Fraction(1, 3))
     assert allocate(DOLLAR, fractions_of_one([Decimal("0.25"), "0.75"])) == usd(25, 75)
-    with pytest.raises(WeightsExceedOne, match=r"Fraction\(11, 10\)") as caught:
+    with pytest.raises(WeightsExceedOne, match=r"11/10") as caught:
         fractions_of_one(["0.5", "0.6"])
     assert caught.value.total == Fraction(11, 10)
 

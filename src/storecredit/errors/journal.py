@@ -69,7 +69,7 @@ class BadRow:
     problem: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.problem}"
+        return f"line {self.line}, {self.column}: {self.problem.rstrip('.')}"
 
 
 @final

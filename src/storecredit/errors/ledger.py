@@ -202,8 +202,8 @@ class UnitRedefined(MisuseError):
 
     def __str__(self) -> str:
         return (
-            f"{self.code} is declared with {self.declared} digits, and its accounts are stored "
-            f"with {self.stored}. Digits of a unit never change; declare a new unit and convert."
+            f"{self.code} is declared with digits={self.declared}, and its accounts are stored "
+            f"with digits={self.stored}. Digits of a unit never change; declare a new unit and convert."
         )
 
 
@@ -455,7 +455,7 @@ class NotATransfer(RefusalError):
 
     def __str__(self) -> str:
         return (
-            f"Entry {self.entry_id} is a {self.kind}, not the sending side of a transfer. Name "
+            f"Entry {self.entry_id} is of kind {self.kind}, not the sending side of a transfer. Name "
             "the entry that transfer() returned."
         )
 

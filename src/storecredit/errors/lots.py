@@ -147,7 +147,7 @@ class NotARedemption(RefusalError):
 
     def __str__(self) -> str:
         return (
-            f"Entry {self.entry_id} is a {self.kind}, which spent nothing. Name the entry that "
+            f"Entry {self.entry_id} is of kind {self.kind}, which spends nothing. Name the entry that "
             "redeemed or captured the value."
         )
 
@@ -208,12 +208,15 @@ class LotExhausted(RefusalError):
 @final
 @attrs.define
 class LotClosed(RefusalError):
-    """The lot was refunded to its buyer, and nothing happens to it any more (A7)."""
+    """The lot was refunded to its buyer or revoked, and takes nothing in any more (A7)."""
 
     lot_id: str
 
     def __str__(self) -> str:
-        return f"Lot {self.lot_id} was refunded and is closed. Issue a new lot instead."
+        return (
+            f"Lot {self.lot_id} was refunded or revoked, and is closed. Issue a new lot, or "
+            "reinstate() what was revoked."
+        )
 
 
 @final

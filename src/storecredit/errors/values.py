@@ -55,6 +55,8 @@ def _shown(value: object) -> str:
         value.numerator.bit_length() + value.denominator.bit_length() > _SHOWN_BITS
     ):
         return "a fraction of very long numbers"
+    if isinstance(value, Fraction):
+        return str(value)
     if isinstance(value, Decimal) and len(value.as_tuple().digits) > _SHOWN_CHARACTERS:
         return f"a Decimal of {len(value.as_tuple().digits)} digits"
     if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:

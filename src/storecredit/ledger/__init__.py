@@ -18,7 +18,11 @@ from storecredit.ledger.adopting import (
     open_rows,
     rows_behind,
 )
-from storecredit.ledger.arguments import Expiry
+from storecredit.ledger.arguments import (
+    Expiry,
+    as_rate,
+    as_rounding,
+)
 from storecredit.ledger.arriving import (
     ConvertIn,
     MergeIn,
@@ -125,6 +129,7 @@ from storecredit.ledger.lot import (
 )
 from storecredit.ledger.move import (
     EFFECTS,
+    OWED_EFFECT,
     Effect,
     Move,
     What,
@@ -172,6 +177,7 @@ from storecredit.ledger.terms import (
     Terms,
 )
 from storecredit.ledger.texts import (
+    LONGEST,
     LONGEST_NOTE,
     require_key,
     require_text,
@@ -183,10 +189,12 @@ __all__ = [
     "DEFAULT_ORDER",
     "EFFECTS",
     "INFLOWS",
+    "LONGEST",
     "LONGEST_NOTE",
     "NO_CONTEXT",
     "NO_NAMES",
     "OUTFLOWS",
+    "OWED_EFFECT",
     "PRIVATE_FIELDS",
     "SPENT",
     "TOTALS",
@@ -274,6 +282,8 @@ __all__ = [
     "account_id",
     "account_of",
     "apply_entry",
+    "as_rate",
+    "as_rounding",
     "canonical",
     "chain",
     "change_of",

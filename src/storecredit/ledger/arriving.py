@@ -1,11 +1,13 @@
 """Value that arrives from another account: the far side of transfers, conversions and merges (A17)."""
 
+from math import gcd
 from typing import ClassVar, final
 
 import attrs
 
 from storecredit.errors import TransferAlreadyReversed
 from storecredit.ledger.account import AccountStatus
+from storecredit.ledger.ceilings import require_room
 from storecredit.ledger.command import NO_NAMES, Names
 from storecredit.ledger.draft import Change, Draft
 from storecredit.ledger.entry import Entry, EntryKind
@@ -60,9 +62,11 @@ class TransferIn:
 
         Raises:
             AccountFrozen, AccountClosed: Nothing may come in.
+            CeilingReached: The account would hold more than the merchant allows.
             AmountOutOfRange: The account would hold more than can be counted.
         """
         draft.require_status(AccountStatus.OPEN)
+        require_room(draft, sum(parcel.amount for parcel in self.parcels))
         _arrive(draft, self.parcels)
         draft.fact("from", self.sender)
 
@@ -104,7 +108,7 @@ class ReverseIn:
             for each in self.parcels
         ]
         draft.restored(self.reverses)
-        draft.settle_from(made)
+        draft.settle_from(zip(made, (each.amount for each in self.parcels), strict=True))
         draft.fact("from", self.sender)
 
 
@@ -132,10 +136,12 @@ class ConvertIn:
         Raises:
             AccountFrozen, AccountClosed: Nothing may come in.
             UnitWithdrawn: ISO has withdrawn the currency (V4).
+            CeilingReached: The account would hold more than the merchant allows.
         """
         draft.require_status(AccountStatus.OPEN)
         require_issuable(draft.account.unit)
         result = self.conversion.result
+        require_room(draft, result.minor)
         weights = [parcel.amount for parcel in self.parcels]
         parts = allocate(result, weights, by=Division.LARGEST_REMAINDER)
         _arrive(
@@ -208,7 +214,7 @@ def _arrive(draft: Draft, parcels: tuple[Parcel, ...]) -> None:
         draft.create(What.TRANSFERRED_IN, each.amount, each.terms, origin=each.origin)
         for each in parcels
     ]
-    draft.settle_from(made)
+    draft.settle_from(zip(made, (each.amount for each in parcels), strict=True))
 
 
 def _priced(parcel: Parcel, part: Money) -> Terms:
@@ -216,5 +222,8 @@ def _priced(parcel: Parcel, part: Money) -> Terms:
     paid = parcel.terms.paid
     if paid is None:
         return parcel.terms
-    restated = Paid(paid.money * parcel.amount, paid.face * part.minor)
+    money, face = paid.money.minor * parcel.amount, paid.face * part.minor
+    # In lowest terms: the products would outgrow any range after a few conversions.
+    shared = gcd(money, face)
+    restated = Paid(Money.of_minor(money // shared, paid.money.unit), face // shared)
     return attrs.evolve(parcel.terms, paid=restated)

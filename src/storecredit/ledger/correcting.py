@@ -6,7 +6,6 @@ from typing import ClassVar, final
 import attrs
 
 from storecredit.errors import (
-    CeilingReached,
     InvalidTerms,
     LotClosed,
     LotExhausted,
@@ -14,7 +13,8 @@ from storecredit.errors import (
     LotHeld,
 )
 from storecredit.ledger.account import AccountStatus
-from storecredit.ledger.arguments import as_money, as_money_or_none
+from storecredit.ledger.arguments import as_money, as_money_or_none, one_of
+from storecredit.ledger.ceilings import require_room
 from storecredit.ledger.command import Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
@@ -53,6 +53,18 @@ class Held(enum.StrEnum):
     UNHELD_ONLY = "unheld_only"
 
 
+def _shortfall(rule: Shortfall | str) -> Shortfall:
+    return one_of(Shortfall, "shortfall", rule)
+
+
+def _reach(reach: Reach | str) -> Reach:
+    return one_of(Reach, "reach", reach)
+
+
+def _held(rule: Held | str) -> Held:
+    return one_of(Held, "held", rule)
+
+
 @final
 @attrs.frozen(kw_only=True)
 class Revoke:
@@ -63,9 +75,9 @@ class Revoke:
     lot: LotId
     amount: Money | None = attrs.field(default=None, converter=as_money_or_none)
     """Positive; None for all of the lot that has not expired or been revoked."""
-    shortfall: Shortfall = attrs.field(default=Shortfall.UP_TO, converter=Shortfall)
-    reach: Reach = attrs.field(default=Reach.LOT, converter=Reach)
-    held: Held = attrs.field(default=Held.REFUSE, converter=Held)
+    shortfall: Shortfall = attrs.field(default=Shortfall.UP_TO, converter=_shortfall)
+    reach: Reach = attrs.field(default=Reach.LOT, converter=_reach)
+    held: Held = attrs.field(default=Held.REFUSE, converter=_held)
 
     @property
     def names(self) -> Names:
@@ -87,7 +99,7 @@ class Revoke:
         """
         draft.require_reason_and_actor("revoke value")
         draft.require_status(AccountStatus.OPEN)
-        lot = draft.lot(self.lot)
+        lot = draft.expire_if_due(self.lot)
         money = draft.account.money
         if lot.state is LotState.REFUNDED:
             raise LotClosed(lot.id)
@@ -162,7 +174,7 @@ class Adjust:
         """
         draft.require_reason_and_actor("adjust a lot")
         draft.require_status(AccountStatus.OPEN)
-        lot = draft.lot(self.lot)
+        lot = draft.expire_if_due(self.lot)
         if not self.by.minor:
             raise InvalidTerms("by", str(self.by), "above or below zero")
         amount = draft.minor(abs(self.by), "adjust by")
@@ -179,10 +191,6 @@ class Adjust:
             raise LotClosed(lot.id)
         if lot.terms.expires_at is not None and lot.is_expired(draft.at):
             raise LotExpired(lot.id, lot.terms.expires_at)
-        account = draft.account
-        ceiling = draft.merchant.ceiling(account.unit)
-        balance = account.totals["balance"]
-        if ceiling is not None and balance + amount > ceiling.maximum.minor:
-            raise CeilingReached(account.holder, self.by, account.money(balance), ceiling.maximum)
+        require_room(draft, amount)
         draft.add(What.ADJUSTED_UP, amount, lot.id)
-        draft.settle_from([lot.id])
+        draft.settle_from([(lot.id, amount)])

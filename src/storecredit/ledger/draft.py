@@ -159,6 +159,12 @@ class Draft:
             if lot.terms.limits is None and lot.is_live(at)
         )
 
+    def worth(self) -> int:
+        """Return what lots hold without what has expired, swept or not; held parts count (A5)."""
+        at = self.at
+        due = sum(lot.free for lot in self.account.lots.values() if lot.is_expired(at))
+        return self.account.totals["balance"] - due
+
     def credit_line(self) -> int:
         """Return how much more the holder may come to owe (A9); negative when beyond the limit."""
         limit = self.account.limit
@@ -184,8 +190,12 @@ class Draft:
         """Append one move and apply it."""
         account, effect = self.account, EFFECTS[what]
         balance_after = account.totals["balance"] + effect.remaining * amount
-        if balance_after > MOST or (effect.total and account.totals[effect.total] + amount > MOST):
+        if balance_after > MOST:
             raise AmountOutOfRange(balance_after, account.unit)
+        if effect.total and (total := account.totals[effect.total] + amount) > MOST:
+            raise AmountOutOfRange(total, account.unit)
+        if effect.owed_held > 0 and (line := account.totals["owed_held"] + amount) > MOST:
+            raise AmountOutOfRange(line, account.unit)
         if lot is None:
             lot_after = account.owed + OWED_EFFECT.get(what, 0) * amount
         else:
@@ -266,20 +276,33 @@ class Draft:
     def expire_due(self) -> None:
         """Let everything run out that is due and not held (A5)."""
         for lot in tuple(self.account.lots.values()):
-            if lot.is_expired(self.at) and lot.free:
-                self.expire(lot.id, lot.free)
+            self.expire_if_due(lot.id)
 
-    def settle_from(self, lots: Iterable[LotId]) -> None:
-        """Let value that has just become available settle what is owed first (A9)."""
-        for lot_id_ in lots:
-            lot, owed = self.account.lots[lot_id_], self.account.owed
-            if not owed:
-                return
-            if lot.terms.limits is None and lot.is_live(self.at):
-                settled = min(owed, lot.free)
-                if settled:
-                    self.add(What.SETTLED, settled, lot.id)
-                    self.add(What.OWED_SETTLED, settled, None)
+    def expire_if_due(self, lot: LotId) -> Lot:
+        """
+        Let what is due of *lot* run out, so that no command depends on the sweep (A5).
+
+        Raises:
+            UnknownLot: The account has no such lot.
+        """
+        found = self.lot(lot)
+        if found.is_expired(self.at) and found.free:
+            self.expire(lot, found.free)
+            found = self.account.lots[lot]
+        return found
+
+    def settle_from(self, arrived: Iterable[tuple[LotId, int]]) -> None:
+        """Let value that has just become available, lot by lot, settle what is owed first (A9)."""
+        for lot_id_, amount in arrived:
+            if self.account.lots[lot_id_].is_live(self.at):
+                self._settle(lot_id_, amount)
+
+    def _settle(self, lot_id_: LotId, amount: int) -> None:
+        lot = self.account.lots[lot_id_]
+        settled = min(self.account.owed, amount, lot.free)
+        if settled and lot.terms.limits is None:
+            self.add(What.SETTLED, settled, lot.id)
+            self.add(What.OWED_SETTLED, settled, None)
 
     def _lapse(self) -> None:
         for hold in list(self.account.holds.values()):
@@ -287,13 +310,22 @@ class Draft:
                 self.give_back(hold, hold.draws, lapsed=True)
 
     def _settle_newly_effective(self) -> None:
+        """
+        Let value settle in the order in which it became effective since the last entry.
+
+        Each lot counts as it was at that instant, even where it has expired since, so that no
+        balance depends on what was recorded in between, a sweep for one (A5).
+        """
         since = self.before.last_at
         newly = [
             lot
             for lot in self.account.lots.values()
             if since is not None and since < lot.terms.effective_at <= self.at
         ]
-        self.settle_from(lot.id for lot in self.merchant.order.sorted(newly))
+        by_use = self.merchant.order.sorted(newly)
+        for lot in sorted(by_use, key=lambda lot: lot.terms.effective_at):
+            if lot.is_live(lot.terms.effective_at):
+                self._settle(lot.id, lot.free)
 
     def keep_opening_moves(self) -> None:
         """Let what opening the draft did count as the command's own doing."""

@@ -1,5 +1,6 @@
 """Expire, extend, reinstate: what time does to lots, and how it is put right (A5, A10)."""
 
+from datetime import timedelta
 from typing import ClassVar, final
 
 import attrs
@@ -116,12 +117,9 @@ class Reinstate:
         """
         draft.require_reason_and_actor("reinstate value")
         draft.require_status(AccountStatus.OPEN)
-        lot = draft.lot(self.lot)
+        lot = draft.expire_if_due(self.lot)
         if lot.state is LotState.REFUNDED:
             raise LotClosed(lot.id)
-        if lot.is_expired(draft.at) and lot.free:
-            draft.expire(lot.id, lot.free)
-            lot = draft.lot(self.lot)
         gone = lot.expired + lot.revoked
         if not gone:
             raise LotNotExpired(lot.id)
@@ -134,7 +132,9 @@ class Reinstate:
             terms = attrs.evolve(lot.terms, expires_at=expires_at)
             draft.add(What.TERMS_CHANGED, 0, lot.id, terms=terms)
         lot = draft.lot(self.lot)
-        if lot.terms.expires_at is not None and lot.is_expired(draft.at):
-            raise ExpiryTooEarly(lot.terms.expires_at, draft.at, "reinstated value has to live")
+        expires_at, begins = lot.terms.expires_at, max(draft.at, lot.terms.effective_at)
+        if expires_at is not None and expires_at <= begins:
+            earliest = begins + timedelta(microseconds=1)
+            raise ExpiryTooEarly(expires_at, earliest, "reinstated value has to live")
         draft.add(What.REINSTATED, amount, lot.id)
-        draft.settle_from([lot.id])
+        draft.settle_from([(lot.id, amount)])

@@ -36,7 +36,7 @@ def apply_entry(account: Account, entry: Entry) -> None:
         raise JournalBroken(
             account.id,
             entry.sequence,
-            f"follows version {account.version} of account {account.id}",
+            f"it is not the one that follows version {account.version} of account {account.id}",
         )
     if chain(account.head, entry.body) != entry.digest:
         raise JournalBroken(

@@ -18,11 +18,10 @@ from storecredit.ledger.command import NO_NAMES, Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.hold import Draw, Hold, HoldStatus
-from storecredit.ledger.ids import HoldId, LotId, local_part
+from storecredit.ledger.ids import HoldId, local_part
 from storecredit.ledger.lifetimes import hold_lapses_at
 from storecredit.ledger.move import What
-from storecredit.ledger.spending import Taking, draws_for, reserve
-from storecredit.ledger.terms import Line
+from storecredit.ledger.spending import Growth, as_spender, draws_for, reserve
 from storecredit.values import Money, Period
 
 
@@ -59,7 +58,7 @@ class Resize:
     lapses: Period | datetime | None = attrs.field(default=None, converter=as_start)
     """None leaves the time as it is; a period counts from now."""
     exceed_limit: bool = False
-    spender: str | None = None
+    spender: str | None = attrs.field(default=None, converter=as_spender)
 
     @property
     def names(self) -> Names:
@@ -87,7 +86,7 @@ class Resize:
         growth = target - hold.amount
         if growth > 0:
             draft.require_status(AccountStatus.OPEN)
-            more = _Growth(
+            more = Growth(
                 amount=draft.account.money(growth),
                 exceed_limit=self.exceed_limit,
                 spender=self.spender,
@@ -97,19 +96,6 @@ class Resize:
             draft.give_back(hold, _last(hold.draws, -growth), lapsed=False)
         if growth:
             draft.fact("hold", local_part(self.hold))
-
-
-@final
-@attrs.frozen(kw_only=True)
-class _Growth:
-    """What a hold grows by, asked for like any other spending."""
-
-    amount: Money
-    taking: Taking = Taking.ALL_OR_NOTHING
-    lot: LotId | None = None
-    lines: tuple[Line, ...] | None = None
-    exceed_limit: bool = False
-    spender: str | None = None
 
 
 @final

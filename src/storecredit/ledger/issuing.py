@@ -5,15 +5,15 @@ from typing import ClassVar, final
 
 import attrs
 
-from storecredit.errors import CeilingReached, ExpiryTooEarly, InvalidTerms
+from storecredit.errors import ExpiryTooEarly, InvalidTerms
 from storecredit.ledger.account import AccountStatus
 from storecredit.ledger.arguments import Expiry, as_expiry, as_money, as_money_or_none, as_start
+from storecredit.ledger.ceilings import room_for
 from storecredit.ledger.command import NO_NAMES, Names, resolve_expiry
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.move import What
-from storecredit.ledger.rules import Above
-from storecredit.ledger.terms import Funding, Limits, Paid, Terms
+from storecredit.ledger.terms import Funding, Limits, Paid, Terms, as_funding
 from storecredit.values import Money, Period, require_issuable
 
 
@@ -26,7 +26,7 @@ class Issue:
 
     amount: Money = attrs.field(converter=as_money)
     """Positive."""
-    funding: Funding = attrs.field(converter=Funding)
+    funding: Funding = attrs.field(converter=as_funding)
     expires: Expiry = attrs.field(default=None, converter=as_expiry)
     """A period counts from when the value becomes effective."""
     effective: Period | datetime | None = attrs.field(default=None, converter=as_start)
@@ -59,9 +59,11 @@ class Issue:
         amount = draft.minor(self.amount, "issue")
         require_issuable(draft.account.unit)
         terms = self._terms(draft, amount)
-        issued = _under_ceiling(draft, amount)
+        issued = room_for(draft, amount)
+        if issued < amount:
+            draft.fact("withheld", amount - issued)
         lot = draft.create(What.ISSUED, issued, terms)
-        draft.settle_from([lot])
+        draft.settle_from([(lot, issued)])
 
     def _terms(self, draft: Draft, amount: int) -> Terms:
         if isinstance(self.priority, bool) or not isinstance(self.priority, int):
@@ -100,23 +102,3 @@ class Issue:
 
 
 _LARGEST_PRIORITY = 1_000_000
-
-
-def _under_ceiling(draft: Draft, amount: int) -> int:
-    """Return how much of *amount* the merchant's ceiling lets in; record what is withheld."""
-    account = draft.account
-    ceiling = draft.merchant.ceiling(account.unit)
-    if ceiling is None:
-        return amount
-    room = max(ceiling.maximum.minor - account.totals["balance"], 0)
-    if amount <= room:
-        return amount
-    if ceiling.above is Above.REFUSE or not room:
-        raise CeilingReached(
-            account.holder,
-            account.money(amount),
-            account.money(account.totals["balance"]),
-            ceiling.maximum,
-        )
-    draft.fact("withheld", amount - room)
-    return room

@@ -94,7 +94,7 @@ class RefundBought:
         """
         draft.require_reason_and_actor(_BOUGHT)
         draft.require_status(AccountStatus.OPEN)
-        lot = draft.lot(self.lot)
+        lot = draft.expire_if_due(self.lot)
         if lot.state is not LotState.OPEN:
             raise LotClosed(lot.id)
         if lot.terms.paid is None:
@@ -153,7 +153,7 @@ class ConvertOut:
     amount: Money = attrs.field(converter=as_money)
     """Positive, in the rate's source unit."""
     rate: ExchangeRate
-    rounding: Rounding = attrs.field(converter=Rounding)
+    rounding: Rounding
     to: AccountId = attrs.field(eq=False)
     """The account that the value goes to."""
 
@@ -234,7 +234,7 @@ class ReverseOut:
             InsufficientCredit: A part of it is spent or held.
         """
         draft.require_status(AccountStatus.OPEN)
-        free = sum(min(draft.lot(lot).free, amount) for lot, amount in self.parts)
+        free = sum(min(draft.expire_if_due(lot).free, amount) for lot, amount in self.parts)
         wanted = sum(amount for _, amount in self.parts)
         if free < wanted:
             raise insufficient(draft, wanted, free, "reverse the transfer of")
@@ -250,7 +250,10 @@ class MergeOut:
 
     kind: ClassVar = EntryKind.MERGE_OUT
 
-    into: AccountId
+    into: WalletId
+    """The wallet that the survivor was found by."""
+    to: AccountId = attrs.field(eq=False)
+    """The account that everything goes to: the survivor's, or that of whoever took it over."""
 
     @property
     def names(self) -> Names:
@@ -263,11 +266,13 @@ class MergeOut:
 
         Raises:
             AccountMerged: It was merged before.
+            AccountFrozen: Nothing may go out (A11).
             HoldsActive: A hold is active.
         """
         account = draft.account
         if account.merged_into is not None:
             raise AccountMerged(account.holder, account.merged_into)
+        draft.require_status(AccountStatus.OPEN, AccountStatus.CLOSED)
         active = [hold.id for hold in account.holds.values() if hold.status is HoldStatus.ACTIVE]
         if active:
             raise HoldsActive(account.holder, tuple(active))
@@ -277,8 +282,8 @@ class MergeOut:
                 draft.add(What.TRANSFERRED_OUT, lot.remaining, lot.id)
         if account.owed:
             draft.add(What.OWED_REVERSED, account.owed, None)
-        draft.state({"status": AccountStatus.CLOSED.value, "merged_into": self.into})
-        draft.fact("to", self.into)
+        draft.state({"status": AccountStatus.CLOSED.value, "merged_into": self.to})
+        draft.fact("to", self.to)
 
 
 def _by_issue(lot: Lot) -> tuple[int, str]:

@@ -7,12 +7,11 @@ import attrs
 
 from storecredit.errors import InvalidTerms, SettleExceedsOwed, UnitMismatch
 from storecredit.ledger.account import UNLIMITED, AccountStatus, Limit, Unlimited, write_limit
-from storecredit.ledger.arguments import as_money
+from storecredit.ledger.arguments import as_money, texts
 from storecredit.ledger.command import NO_NAMES, Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.move import What
-from storecredit.ledger.texts import require_text
 from storecredit.values import Money
 
 
@@ -93,11 +92,7 @@ class SetLimit:
 
 
 def _people(spenders: Iterable[str] | None) -> tuple[str, ...] | None:
-    if spenders is None:
-        return None
-    if isinstance(spenders, str):
-        raise InvalidTerms("spenders", spenders, "a list of people, not one text")
-    return tuple(require_text("spender", spender) for spender in spenders)
+    return None if spenders is None else texts("spenders", spenders)
 
 
 @final

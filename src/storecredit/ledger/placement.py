@@ -80,18 +80,16 @@ def place(lots: Iterable[Lot], wanted: Wanted) -> tuple[Draw, ...]:
     return _over_lines(candidates, wanted.lines, wanted.amount)
 
 
-def explain(lots: Iterable[Lot], wanted: Wanted) -> tuple[LotUse, ...]:
-    """Say lot by lot, in the order of use, what `place` takes of it and why (A3)."""
-    known = list(lots)
-    taken = {draw.lot: draw.amount for draw in place(known, wanted)}
+def explain(lots: Iterable[Lot], wanted: Wanted, draws: Iterable[Draw]) -> tuple[LotUse, ...]:
+    """Say lot by lot, in the order of use, what *draws* take of it and why (A3)."""
+    taken = {draw.lot: draw.amount for draw in draws}
     spent = sum(taken.values())
     uses = []
-    for lot in wanted.order.sorted(known):
-        because = _refusal(lot, wanted)
-        if because is None:
-            because = Because.USED
-            if lot.id not in taken:
-                because = Because.NOT_NEEDED if spent == wanted.amount else Because.NO_LINE_LEFT
+    for lot in wanted.order.sorted(lots):
+        because = Because.USED
+        if lot.id not in taken:
+            unused = Because.NOT_NEEDED if spent == wanted.amount else Because.NO_LINE_LEFT
+            because = _refusal(lot, wanted) or unused
         uses.append(LotUse(lot.id, taken.get(lot.id, 0), because))
     return tuple(uses)
 

@@ -1,5 +1,6 @@
 """Restore: give redeemed value back because the order was refunded (A7)."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Final, final
 
 import attrs
@@ -13,9 +14,12 @@ from storecredit.ledger.entry import Entry, EntryKind
 from storecredit.ledger.ids import EntryId, LotId
 from storecredit.ledger.lot import Lot, LotState
 from storecredit.ledger.move import Move, What
-from storecredit.ledger.rules import ExpiredRestore, RestoreInto
+from storecredit.ledger.rules import ExpiredRestore, RestoreInto, as_expired_restore
 from storecredit.ledger.terms import Funding, Terms
 from storecredit.values import Money
+
+REDEMPTIONS: Final = frozenset({EntryKind.REDEEM, EntryKind.CAPTURE, EntryKind.CAPTURE_PART})
+"""The entries that a restore may name."""
 
 SPENT: Final = frozenset({What.REDEEMED, What.CAPTURED, What.OWED_INCURRED, What.OWED_CAPTURED})
 """The moves that a restore gives back."""
@@ -33,13 +37,15 @@ class Restore:
     amount: Money | None = attrs.field(default=None, converter=as_money_or_none)
     """Positive, at most what has not been restored yet; None for all of that."""
     expired: ExpiredRestore | None = attrs.field(
-        default=None, converter=attrs.converters.optional(ExpiredRestore)
+        default=None, converter=attrs.converters.optional(as_expired_restore)
     )
     """Where value of an expired lot goes; None for the merchant's rule."""
     entry: Entry | None = attrs.field(default=None, eq=False, repr=False)
     """The redemption itself, as loaded; no part of the request."""
     lots: tuple[Lot, ...] = attrs.field(default=(), eq=False, repr=False)
     """The lots it took from, where they are in another account that was merged into this one."""
+    earlier: Mapping[int, int] = attrs.field(factory=dict, eq=False, repr=False)
+    """What accounts that were merged into this one gave back already of each move."""
 
     @property
     def names(self) -> Names:
@@ -65,15 +71,15 @@ class Restore:
         if self.entry is None:
             raise InvalidTerms("entry", None, "loaded by whoever decides the command")
         spent = [(of, move) for of, move in enumerate(self.entry.moves) if move.what in SPENT]
-        if not spent:
+        if self.entry.kind not in REDEMPTIONS:
             raise NotARedemption(self.redemption, self.entry.kind)
         done = draft.account.restored.get(self.redemption, {})
-        left = {of: move.amount - done.get(of, 0) for of, move in spent}
+        left = {of: move.amount - done.get(of, 0) - self.earlier.get(of, 0) for of, move in spent}
         wanted = sum(left.values())
         if self.amount is not None:
             wanted = draft.minor(self.amount, "restore")
         self._check_cap(draft, wanted, sum(left.values()), sum(move.amount for _, move in spent))
-        fresh: list[LotId] = []
+        fresh: list[tuple[LotId, int]] = []
         for of, move in reversed(spent):
             back = min(left[of], wanted)
             if back:
@@ -90,8 +96,8 @@ class Restore:
                 self.redemption, asked, money(taken), money(taken - left)
             )
 
-    def _give(self, draft: Draft, move: Move, of: int, amount: int) -> list[LotId]:
-        """Give *amount* of *move* back; return the lots that it has made available."""
+    def _give(self, draft: Draft, move: Move, of: int, amount: int) -> list[tuple[LotId, int]]:
+        """Give *amount* of *move* back; return what it has made available, by lot."""
         if move.lot is None:
             return _off_owed(draft, of, amount)
         known = draft.account.lots.get(move.lot)
@@ -106,13 +112,13 @@ class Restore:
             terms = _new_life(draft, lot, rule)
         elif open_to_it and draft.merchant.restore_into is RestoreInto.SAME_LOT:
             draft.add(What.RESTORED, amount, lot.id, of=of)
-            return [lot.id]
+            return [(lot.id, amount)]
         else:
             terms = lot.terms
         made = draft.create(What.RESTORED, amount, terms, origin=lot.id, of=of)
         if draft.account.lots[made].is_expired(draft.at):
             draft.expire(made, amount)
-        return [made]
+        return [(made, amount)]
 
 
 def _new_life(draft: Draft, lot: Lot, rule: ExpiredRestore) -> Terms:
@@ -127,11 +133,12 @@ def _new_life(draft: Draft, lot: Lot, rule: ExpiredRestore) -> Terms:
     return attrs.evolve(terms, effective_at=draft.at, expires_at=expires_at)
 
 
-def _off_owed(draft: Draft, of: int, amount: int) -> list[LotId]:
+def _off_owed(draft: Draft, of: int, amount: int) -> list[tuple[LotId, int]]:
     reversed_ = min(amount, draft.account.owed)
     if reversed_:
         draft.add(What.OWED_REVERSED, reversed_, None, of=of)
     if amount == reversed_:
         return []
     terms = Terms(funding=Funding.REFUND, effective_at=draft.at)
-    return [draft.create(What.RESTORED, amount - reversed_, terms, of=of)]
+    made = draft.create(What.RESTORED, amount - reversed_, terms, of=of)
+    return [(made, amount - reversed_)]

@@ -2,17 +2,23 @@
 
 import enum
 from collections.abc import Iterable, Mapping
+from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, final
 
 import attrs
 
-from storecredit.errors import ChannelNotDeclared, ChannelRequired, InvalidTerms
-from storecredit.ledger.arguments import as_money
+from storecredit.errors import (
+    ChannelNotDeclared,
+    ChannelRequired,
+    InvalidTerms,
+    UnitRedefined,
+)
+from storecredit.ledger.arguments import as_money, one_of, texts
 from storecredit.ledger.order import DEFAULT_ORDER, OrderOfUse
-from storecredit.ledger.terms import Funding
+from storecredit.ledger.terms import Funding, as_funding
 from storecredit.ledger.texts import require_text
-from storecredit.values import CustomUnit, Money, Period, Unit, unit
+from storecredit.values import CustomUnit, Money, Period, Unit, end_of_day, unit
 
 
 @final
@@ -23,13 +29,17 @@ class Above(enum.StrEnum):
     UP_TO = "up_to"
 
 
+def _above(rule: Above | str) -> Above:
+    return one_of(Above, "above", rule)
+
+
 @final
 @attrs.frozen
 class Ceiling:
     """The most that one account may hold (A11)."""
 
     maximum: Money = attrs.field(converter=as_money)
-    above: Above = attrs.field(default=Above.REFUSE, converter=Above)
+    above: Above = attrs.field(default=Above.REFUSE, converter=_above)
     """Refuse what would go above it, or issue up to it and record what was withheld."""
 
 
@@ -57,11 +67,37 @@ _CASHABLE: Final = frozenset({Funding.PURCHASED, Funding.REFUND, Funding.DEPOSIT
 
 
 def _lives(lives: Mapping[Any, Period]) -> Mapping[Funding, Period]:
-    return MappingProxyType({Funding(funding): period for funding, period in lives.items()})
+    return MappingProxyType({as_funding(funding): period for funding, period in lives.items()})
 
 
 def _fundings(fundings: Iterable[Any]) -> frozenset[Funding]:
-    return frozenset(Funding(funding) for funding in fundings)
+    return frozenset(as_funding(funding) for funding in fundings)
+
+
+def _channels(channels: Iterable[str]) -> tuple[str, ...]:
+    return texts("channels", channels)
+
+
+def _units(units: Iterable[CustomUnit]) -> tuple[CustomUnit, ...]:
+    return tuple(units)
+
+
+def _ceilings(ceilings: Iterable[Ceiling]) -> tuple[Ceiling, ...]:
+    return tuple(ceilings)
+
+
+def as_expired_restore(rule: ExpiredRestore | str) -> ExpiredRestore:
+    """
+    Accept the rule for value of an expired lot, or its name.
+
+    Raises:
+        InvalidTerms: There is no such rule.
+    """
+    return one_of(ExpiredRestore, "expired", rule)
+
+
+def _restore_into(rule: RestoreInto | str) -> RestoreInto:
+    return one_of(RestoreInto, "restore_into", rule)
 
 
 @final
@@ -74,9 +110,9 @@ class Merchant:
     """
 
     id: str
-    channels: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    channels: tuple[str, ...] = attrs.field(default=(), converter=_channels)
     """Where sales happen (A16). Where any is declared, spending names one of them."""
-    units: tuple[CustomUnit, ...] = attrs.field(default=(), converter=tuple)
+    units: tuple[CustomUnit, ...] = attrs.field(default=(), converter=_units)
     """The custom units that the merchant issues, besides currencies."""
     zone: str = "UTC"
     """The time zone in which a date expiry ends."""
@@ -89,21 +125,20 @@ class Merchant:
         default=MappingProxyType({}), converter=_lives
     )
     """By funding, how soon a lot may expire at the earliest (A11)."""
-    ceilings: tuple[Ceiling, ...] = attrs.field(default=(), converter=tuple)
+    ceilings: tuple[Ceiling, ...] = attrs.field(default=(), converter=_ceilings)
     """The most that one account may hold, a ceiling for each unit (A11)."""
     cashable: frozenset[Funding] = attrs.field(default=_CASHABLE, converter=_fundings)
     """The fundings that may be paid out in money (A11)."""
-    restore_into: RestoreInto = attrs.field(default=RestoreInto.SAME_LOT, converter=RestoreInto)
+    restore_into: RestoreInto = attrs.field(default=RestoreInto.SAME_LOT, converter=_restore_into)
     restore_expired: ExpiredRestore = attrs.field(
-        default=ExpiredRestore.GRACE, converter=ExpiredRestore
+        default=ExpiredRestore.GRACE, converter=as_expired_restore
     )
     grace: Period = attrs.field(factory=lambda: Period(days=30))
     """How long value lives that is restored after its lot has expired (A7)."""
 
     def __attrs_post_init__(self) -> None:
         require_text("merchant", self.id)
-        for channel in self.channels:
-            require_text("channel", channel)
+        end_of_day(date(2000, 1, 1), self.zone)  # refuses a zone that is not one
         codes = [custom.code for custom in self.units]
         if len(set(codes)) < len(codes):
             raise InvalidTerms("units", codes, "each code once")
@@ -116,8 +151,13 @@ class Merchant:
         Return the unit with *code*: one of the merchant's own, or an ISO 4217 currency.
 
         Raises:
+            UnitRedefined: It is a custom unit with other digits than the merchant declares.
             UnknownCurrency: It is neither.
         """
+        if isinstance(code, CustomUnit):
+            for declared in self.units:
+                if declared.code == code.code and declared.digits != code.digits:
+                    raise UnitRedefined(code.code, declared.digits, code.digits)
         return unit(code, customs=self.units)
 
     def ceiling(self, of: Unit) -> Ceiling | None:

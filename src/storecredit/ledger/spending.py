@@ -1,14 +1,15 @@
 """Redeem and hold: take value for an order, in one step or reserved first (A3, A4, A6, A9)."""
 
 import enum
+from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar, Final, Protocol, final
+from typing import ClassVar, final
 
 import attrs
 
 from storecredit.errors import InvalidTerms, SpenderNotListed, UnitMismatch
 from storecredit.ledger.account import AccountStatus
-from storecredit.ledger.arguments import as_money, as_start
+from storecredit.ledger.arguments import as_money, as_start, one_of
 from storecredit.ledger.command import NO_NAMES, Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
@@ -19,6 +20,7 @@ from storecredit.ledger.move import What
 from storecredit.ledger.placement import Wanted
 from storecredit.ledger.shortage import insufficient
 from storecredit.ledger.terms import Line
+from storecredit.ledger.texts import require_text
 from storecredit.values import Money, Period
 
 
@@ -31,42 +33,121 @@ class Taking(enum.StrEnum):
     """Take what there is; nothing at all is still refused."""
 
 
+def _taking(taking: Taking | str) -> Taking:
+    return taking if isinstance(taking, Taking) else one_of(Taking, "taking", taking)
+
+
 def _lines(lines: object) -> tuple[Line, ...] | None:
-    return None if lines is None else tuple(lines)  # type: ignore[arg-type]  # attrs converters take object
+    if lines is None:
+        return None
+    given = tuple(lines) if isinstance(lines, Iterable) else (lines,)
+    found = tuple(line for line in given if isinstance(line, Line))
+    if len(found) < len(given):
+        raise InvalidTerms("lines", lines, "a list of Line")
+    return found
 
 
-class Spends(Protocol):
-    """What a command that spends or reserves asks of lots and limit."""
+def as_spender(spender: str | None) -> str | None:
+    """
+    Accept the name of who spends, or None.
+
+    Raises:
+        InvalidText: It cannot be kept.
+    """
+    return None if spender is None else require_text("spender", spender)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Redeem:
+    """Spend in one step."""
+
+    kind: ClassVar = EntryKind.REDEEM
+
+    amount: Money = attrs.field(converter=as_money)
+    """Positive."""
+    taking: Taking = attrs.field(default=Taking.ALL_OR_NOTHING, converter=_taking)
+    lot: LotId | None = None
+    """Only from this lot."""
+    lines: tuple[Line, ...] | None = attrs.field(default=None, converter=_lines)
+    """The lines that are paid, in the account's unit; limited lots need them (A4)."""
+    exceed_limit: bool = False
+    """Let the holder owe more than the limit; needs actor and reason (A9)."""
+    spender: str | None = attrs.field(default=None, converter=as_spender)
+    """Who spends, where a company lists its people (A9)."""
 
     @property
-    def amount(self) -> Money:
-        """Positive."""
-        ...
+    def names(self) -> Names:
+        """The named lot."""
+        return NO_NAMES if self.lot is None else Names(lots=(self.lot,))
+
+    def decide(self, draft: Draft) -> None:
+        """
+        Take the value.
+
+        Raises:
+            AccountFrozen, AccountClosed: Nothing may go out.
+            ChannelRequired, ..., InsufficientCredit: As `draws_for`.
+        """
+        draft.require_status(AccountStatus.OPEN)
+        for draw in draws_for(self, draft, "redeem"):
+            what = What.OWED_INCURRED if draw.lot is None else What.REDEEMED
+            draft.add(what, draw.amount, draw.lot)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class PlaceHold:
+    """Reserve value, so that nothing else can spend it."""
+
+    kind: ClassVar = EntryKind.HOLD
+
+    amount: Money = attrs.field(converter=as_money)
+    """Positive."""
+    taking: Taking = attrs.field(default=Taking.ALL_OR_NOTHING, converter=_taking)
+    lot: LotId | None = None
+    lines: tuple[Line, ...] | None = attrs.field(default=None, converter=_lines)
+    exceed_limit: bool = False
+    spender: str | None = attrs.field(default=None, converter=as_spender)
+    lapses: Period | datetime | None = attrs.field(default=None, converter=as_start)
+    """How long, or until when, the hold lives; None for the merchant's default."""
 
     @property
-    def taking(self) -> Taking:
-        """What to do when there is less."""
-        ...
+    def names(self) -> Names:
+        """The named lot."""
+        return NO_NAMES if self.lot is None else Names(lots=(self.lot,))
 
-    @property
-    def lot(self) -> LotId | None:
-        """Only from this lot."""
-        ...
+    def decide(self, draft: Draft) -> None:
+        """
+        Reserve the value; the lots are fixed from now on.
 
-    @property
-    def lines(self) -> tuple[Line, ...] | None:
-        """The lines that are paid, in the account's unit; limited lots need them (A4)."""
-        ...
+        Raises:
+            AccountFrozen, AccountClosed: Nothing may go out.
+            ChannelRequired, ..., InsufficientCredit: As `draws_for`.
+            InvalidTerms: The hold would lapse before it begins.
+            HoldTooLong: It would outlive the merchant's maximum.
+        """
+        draft.require_status(AccountStatus.OPEN)
+        draws = draws_for(self, draft, "hold")
+        hold = draft.place_hold(hold_lapses_at(draft, self.lapses, placed_at=draft.at))
+        reserve(draft, hold, draws)
 
-    @property
-    def exceed_limit(self) -> bool:
-        """Let the holder owe more than the limit; needs actor and reason (A9)."""
-        ...
 
-    @property
-    def spender(self) -> str | None:
-        """Who spends, where a company lists its people (A9)."""
-        ...
+@final
+@attrs.frozen(kw_only=True)
+class Growth:
+    """What a hold grows by, asked for like any other spending."""
+
+    amount: Money
+    taking: Taking = Taking.ALL_OR_NOTHING
+    lot: LotId | None = None
+    lines: tuple[Line, ...] | None = None
+    exceed_limit: bool = False
+    spender: str | None = None
+
+
+Spends = Redeem | PlaceHold | Growth
+"""What asks lots and limit for value."""
 
 
 def draws_for(asked: Spends, draft: Draft, doing: str) -> tuple[Draw, ...]:
@@ -139,92 +220,16 @@ def _with_limit(
     if asked.exceed_limit:
         line = max(line, amount - from_lots)
     if line < 0:
-        due = _EVERYTHING if asked.lines is None else sum(each.amount.minor for each in asked.lines)
-        all_lots = attrs.evolve(wanted_by(asked, draft, due), lot=None)
-        spendable = sum(draw.amount for draw in draft.draw(all_lots)) + line
-        reached = max(min(from_lots, spendable), 0)
+        lots = draft.account.lots
+        limited = sum(
+            draw.amount
+            for draw in draws
+            if draw.lot is not None and lots[draw.lot].terms.limits is not None
+        )
+        reached = max(min(from_lots, draft.available() + limited + line), 0)
         return _first(draws, reached), reached
     on_limit = min(line, amount - from_lots) if asked.lot is None else 0
     return (*draws, *([Draw(None, on_limit)] if on_limit else [])), from_lots + on_limit
-
-
-_EVERYTHING: Final = 2**63 - 1
-
-
-@final
-@attrs.frozen(kw_only=True)
-class Redeem:
-    """Spend in one step."""
-
-    kind: ClassVar = EntryKind.REDEEM
-
-    amount: Money = attrs.field(converter=as_money)
-    """Positive."""
-    taking: Taking = attrs.field(default=Taking.ALL_OR_NOTHING, converter=Taking)
-    lot: LotId | None = None
-    """Only from this lot."""
-    lines: tuple[Line, ...] | None = attrs.field(default=None, converter=_lines)
-    """The lines that are paid, in the account's unit; limited lots need them (A4)."""
-    exceed_limit: bool = False
-    """Let the holder owe more than the limit; needs actor and reason (A9)."""
-    spender: str | None = None
-    """Who spends, where a company lists its people (A9)."""
-
-    @property
-    def names(self) -> Names:
-        """The named lot."""
-        return NO_NAMES if self.lot is None else Names(lots=(self.lot,))
-
-    def decide(self, draft: Draft) -> None:
-        """
-        Take the value.
-
-        Raises:
-            AccountFrozen, AccountClosed: Nothing may go out.
-            ChannelRequired, ..., InsufficientCredit: As `draws_for`.
-        """
-        draft.require_status(AccountStatus.OPEN)
-        for draw in draws_for(self, draft, "redeem"):
-            what = What.OWED_INCURRED if draw.lot is None else What.REDEEMED
-            draft.add(what, draw.amount, draw.lot)
-
-
-@final
-@attrs.frozen(kw_only=True)
-class PlaceHold:
-    """Reserve value, so that nothing else can spend it."""
-
-    kind: ClassVar = EntryKind.HOLD
-
-    amount: Money = attrs.field(converter=as_money)
-    """Positive."""
-    taking: Taking = attrs.field(default=Taking.ALL_OR_NOTHING, converter=Taking)
-    lot: LotId | None = None
-    lines: tuple[Line, ...] | None = attrs.field(default=None, converter=_lines)
-    exceed_limit: bool = False
-    spender: str | None = None
-    lapses: Period | datetime | None = attrs.field(default=None, converter=as_start)
-    """How long, or until when, the hold lives; None for the merchant's default."""
-
-    @property
-    def names(self) -> Names:
-        """The named lot."""
-        return NO_NAMES if self.lot is None else Names(lots=(self.lot,))
-
-    def decide(self, draft: Draft) -> None:
-        """
-        Reserve the value; the lots are fixed from now on.
-
-        Raises:
-            AccountFrozen, AccountClosed: Nothing may go out.
-            ChannelRequired, ..., InsufficientCredit: As `draws_for`.
-            InvalidTerms: The hold would lapse before it begins.
-            HoldTooLong: It would outlive the merchant's maximum.
-        """
-        draft.require_status(AccountStatus.OPEN)
-        draws = draws_for(self, draft, "hold")
-        hold = draft.place_hold(hold_lapses_at(draft, self.lapses, placed_at=draft.at))
-        reserve(draft, hold, draws)
 
 
 def reserve(draft: Draft, hold: HoldId, draws: tuple[Draw, ...]) -> None:

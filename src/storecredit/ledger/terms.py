@@ -1,16 +1,17 @@
 """What a lot was granted under: who paid, when it counts, what it may pay for."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, final
+from typing import Any, final
 
 import attrs
 
 from storecredit.errors import InvalidTerms
-from storecredit.ledger.arguments import as_money
+from storecredit.ledger.arguments import as_money, one_of, texts
 from storecredit.ledger.instants import read_instant, write_instant
-from storecredit.values import Money
+from storecredit.ledger.texts import require_text
+from storecredit.values import CustomUnit, Money
 
 
 @final
@@ -29,13 +30,15 @@ class Funding(enum.StrEnum):
     EARNED = "earned"
     DEPOSIT = "deposit"
 
-    @property
-    def is_gift(self) -> bool:
-        """Whether the merchant gave the value without being paid for it."""
-        return self in _GIFTS
 
+def as_funding(funding: "Funding | str") -> Funding:
+    """
+    Accept a funding, or its name.
 
-_GIFTS: Final = frozenset({Funding.GOODWILL, Funding.PROMOTIONAL, Funding.EARNED})
+    Raises:
+        InvalidTerms: It is not on the closed list (A11).
+    """
+    return one_of(Funding, "funding", funding)
 
 
 @final
@@ -49,12 +52,27 @@ class Line:
     category: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        require_text("line.id", self.id)
+        if self.category is not None:
+            require_text("line.category", self.category)
         if self.amount.minor < 0:
             raise InvalidTerms("line.amount", self.amount, "zero or more")
 
     def to_json(self) -> list[Any]:
         """Return the line as JSON data, the form that idempotency compares."""
         return [self.id, self.amount.minor, self.category]
+
+
+def _categories(values: Iterable[str]) -> tuple[str, ...]:
+    return texts("categories", values)
+
+
+def _line_ids(values: Iterable[str]) -> tuple[str, ...]:
+    return texts("lines", values)
+
+
+def _channels(values: Iterable[str]) -> tuple[str, ...]:
+    return texts("channels", values)
 
 
 @final
@@ -66,11 +84,11 @@ class Limits:
     A command without order lines never uses a limited lot.
     """
 
-    categories: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    categories: tuple[str, ...] = attrs.field(default=(), converter=_categories)
     """Only lines of one of these categories."""
-    lines: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    lines: tuple[str, ...] = attrs.field(default=(), converter=_line_ids)
     """Only the lines with these ids."""
-    channels: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    channels: tuple[str, ...] = attrs.field(default=(), converter=_channels)
     """Only sales in one of these channels (A16)."""
     minimum_order: int | None = None
     """Only orders whose lines sum to at least this many minor units of the lot's unit."""
@@ -78,9 +96,10 @@ class Limits:
     """At most this whole percentage, 1 to 100, of the eligible lines; rounded down."""
 
     def __attrs_post_init__(self) -> None:
-        if self.minimum_order is not None and self.minimum_order < 1:
-            raise InvalidTerms("minimum_order", self.minimum_order, "at least one minor unit")
-        if self.share_percent is not None and not 1 <= self.share_percent <= 100:
+        minimum, share = self.minimum_order, self.share_percent
+        if minimum is not None and (type(minimum) is not int or minimum < 1):
+            raise InvalidTerms("minimum_order", minimum, "a whole number of minor units from 1 up")
+        if share is not None and (type(share) is not int or not 1 <= share <= 100):
             raise InvalidTerms("share_percent", self.share_percent, "a whole number from 1 to 100")
         if not self.to_json():
             raise InvalidTerms("limits", self, "at least one limit; pass None for no limits")
@@ -118,12 +137,18 @@ class Paid:
 
     def to_json(self) -> dict[str, Any]:
         """Return the price as JSON data."""
-        return {"money": self.money.to_json(), "face": self.face}
+        data: dict[str, Any] = {"money": self.money.to_json(), "face": self.face}
+        if isinstance(self.money.unit, CustomUnit):
+            # A code alone does not say what a custom unit is.
+            data["digits"] = self.money.unit.digits
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Paid":
         """Read what `to_json` wrote."""
-        return cls(Money.from_json(data["money"]), data["face"])
+        money, digits = data["money"], data.get("digits")
+        customs = () if digits is None else (CustomUnit(money["unit"], digits),)
+        return cls(Money.from_json(money, customs=customs), data["face"])
 
 
 @final

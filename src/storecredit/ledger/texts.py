@@ -60,6 +60,6 @@ def _problem(text: str, longest: int) -> str | None:
             return "contains a lone surrogate, which UTF-8 cannot store"
         if (
             character < " " and not (longest > LONGEST and character in "\n\t")
-        ) or character == "\x7f":
+        ) or "\x7f" <= character <= "\x9f":
             return f"contains the control character {character!a}"
     return None

@@ -1,8 +1,13 @@
 """The service: `StoreCredit` loads, decides and appends; the only place that meets a clock."""
 
 from storecredit.service._giving import Grant
+from storecredit.service._porting import BalancesImported
 from storecredit.service._spending import Preview
 from storecredit.service.about import About
+from storecredit.service.file_source import ImportLimits
+from storecredit.service.journal_export import ExportSummary
+from storecredit.service.journal_file import Counts
+from storecredit.service.journal_import import ImportSummary
 from storecredit.service.receipts import Receipt, TransferReceipt
 from storecredit.service.statements import StatementLine
 from storecredit.service.store_credit import StoreCredit
@@ -13,7 +18,12 @@ from storecredit.service.wallet import WalletView
 __all__ = [
     "About",
     "Anchor",
+    "BalancesImported",
+    "Counts",
+    "ExportSummary",
     "Grant",
+    "ImportLimits",
+    "ImportSummary",
     "Preview",
     "Problem",
     "Receipt",

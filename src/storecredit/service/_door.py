@@ -13,6 +13,7 @@ import attrs
 from storecredit.errors import (
     ConflictError,
     FutureInstant,
+    InvalidTerms,
     UnitRedefined,
 )
 from storecredit.ledger import (
@@ -39,7 +40,7 @@ from storecredit.ledger import (
 from storecredit.service.about import About, context_of
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import Reader, Storage, UnitOfWork, Wallet
-from storecredit.values import Money, Unit, instant
+from storecredit.values import CustomUnit, Money, Unit, instant
 
 _T = TypeVar("_T")
 
@@ -50,6 +51,18 @@ def _now() -> datetime:
 
 def _salt() -> bytes:
     return secrets.token_bytes(16)
+
+
+def require_batch(batch: int) -> int:
+    """
+    Return *batch* if so many can be done in one transaction.
+
+    Raises:
+        InvalidTerms: It is no whole number from 1 up: the work would never end, or never begin.
+    """
+    if type(batch) is not int or batch < 1:
+        raise InvalidTerms("batch", batch, "a whole number from 1 up")
+    return batch
 
 
 @attrs.define(eq=False)
@@ -156,7 +169,7 @@ class Door:
         if loaded.repeated is not None:
             check_repeat(loaded.repeated, asked.command, asked.request, asked.context)
             return Receipt(account.holder, account.unit, loaded.repeated, replayed=True)
-        change = self._decide(account, asked)
+        change = self._decide(account, asked, self._instant(asked.at))
         if change is not None:
             if loaded.opens is not None:
                 tx.add_wallet(loaded.opens)
@@ -164,13 +177,13 @@ class Door:
         recorded = None if change is None else change.entry
         return Receipt(account.holder, account.unit, recorded)
 
-    def _decide(self, account: Account, asked: Asked) -> Change | None:
+    def _decide(self, account: Account, asked: Asked, at: datetime) -> Change | None:
         return decide(
             account,
             asked.command,
             merchant=self.merchant,
             key=asked.key,
-            at=self._instant(asked.at),
+            at=at,
             context=asked.context,
             salt=self._salt,
             request=asked.request,
@@ -183,9 +196,9 @@ class Door:
         Raises:
             FutureInstant: It lies more than five minutes ahead of the clock.
         """
-        now = self._clock()
+        now = instant(self._clock())
         if at is None:
-            return instant(now)
+            return now
         if at - now > CLOCK_TOLERANCE:
             raise FutureInstant(at, now)
         return at
@@ -230,11 +243,14 @@ class Door:
         opens = None
         wallet = tx.wallet(self.merchant.id, holder)
         if wallet is None:
-            wallet = opens = Wallet(wallet_id(self._new_id()), self.merchant.id, holder)
+            wallet = opens = self._new_wallet(holder)
         wallet = self._surviving(tx, wallet)
         name = account_id(wallet.id, unit.code)
         known = tx.account_by_id(self.merchant.id, name, names=names) if opens is None else None
         return known or Account.new(name, self.merchant.id, wallet.holder, unit), opens
+
+    def _new_wallet(self, holder: str) -> Wallet:
+        return Wallet(wallet_id(self._new_id()), self.merchant.id, holder)
 
     def _accounts_on_the_way(self, tx: Reader, wallet: Wallet) -> list[Account]:
         """Return all accounts of *wallet* and of whatever it was merged into."""
@@ -263,12 +279,15 @@ class Door:
     def _account_of(self, thing: str, unknown: Callable[[str], Exception]) -> AccountId:
         try:
             return account_of(thing)
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, TypeError):
             raise unknown(thing) from None
 
     def _unit(self, unit: str | Unit) -> Unit:
-        return unit if not isinstance(unit, str) else self.merchant.unit(unit)
+        return self.merchant.unit(unit)
 
     def _money(self, amount: object) -> Money:
         """Accept our money or py-moneyed's (V1)."""
-        return Money.coerce(amount, customs=self.merchant.units)  # type: ignore[arg-type]  # it checks
+        money = Money.coerce(amount, customs=self.merchant.units)  # type: ignore[arg-type]  # it checks
+        if money.unit.__class__ is CustomUnit:
+            self.merchant.unit(money.unit)
+        return money

@@ -1,5 +1,6 @@
 """The verbs that give value: issue, restore, reinstate."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Unpack, final
@@ -9,19 +10,20 @@ import attrs
 from storecredit.errors import UnknownEntry, UnknownLot
 from storecredit.ledger import (
     Account,
-    Entry,
+    AccountId,
     EntryId,
     ExpiredRestore,
     Expiry,
     Funding,
     Issue,
     Limits,
+    Lot,
     LotId,
     Reinstate,
     Restore,
     require_text,
 )
-from storecredit.service._door import Asked, Door, Loaded
+from storecredit.service._door import Asked, Door, Loaded, require_batch
 from storecredit.service.about import About
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
@@ -134,8 +136,10 @@ class Giving(Door):
         again, not given twice.
 
         Raises:
+            InvalidTerms: *batch* is no whole number from 1 up.
             As `issue`; the batches before the refused one are kept.
         """
+        require_batch(batch)
         waiting: list[Grant] = []
         for grant in grants:
             waiting.append(grant)
@@ -183,7 +187,7 @@ class Giving(Door):
         command = Restore(
             redemption=entry_id,
             amount=None if amount is None else self._money(amount),
-            expired=None if expired is None else ExpiredRestore(expired),
+            expired=expired,
         )
         asked = self._ask(command, key, about)
         origin_id = self._account_of(redemption, UnknownEntry)
@@ -196,11 +200,10 @@ class Giving(Door):
             named = attrs.evolve(command, entry=entry)
             survivor = self._survivor(tx, origin)
             if survivor is not origin:
-                old = tx.account_by_id(self.merchant.id, origin_id, names=named.names)
-                named = attrs.evolve(named, lots=tuple(old.lots.values()) if old else ())
+                named = self._with_what_was_merged(tx, named, origin_id)
             target = tx.account_by_id(self.merchant.id, survivor.id, names=named.names) or survivor
             repeated = self._repeated_on_the_way(tx, origin, asked.key)
-            return self._do(tx, Loaded(target, repeated), attrs.evolve(asked, command=named))
+            return self._do(tx, repeated or Loaded(target), attrs.evolve(asked, command=named))
 
         return self._write(work)
 
@@ -266,12 +269,25 @@ class Giving(Door):
 
         return self._write(work) if asked else ()
 
-    def _repeated_on_the_way(self, tx: UnitOfWork, account: Account, key: str) -> Entry | None:
+    def _with_what_was_merged(self, tx: UnitOfWork, command: Restore, origin: AccountId) -> Restore:
+        """Add what the merged accounts know: the lots, and what each has given back (A7, A17)."""
+        earlier: Counter[int] = Counter()
+        lots: tuple[Lot, ...] = ()
+        account = tx.account_by_id(self.merchant.id, origin, names=command.names)
+        while account is not None and account.merged_into is not None:
+            lots = lots or tuple(account.lots.values())
+            earlier.update(account.restored.get(command.redemption, {}))
+            account = tx.account_by_id(self.merchant.id, account.merged_into, names=command.names)
+        return attrs.evolve(command, lots=lots, earlier=earlier)
+
+    def _repeated_on_the_way(self, tx: UnitOfWork, account: Account, key: str) -> Loaded | None:
         """Look *key* up in *account* and in whatever it was merged into."""
         while True:
             found = tx.entry_by_key(account, key)
-            if found is not None or account.merged_into is None:
-                return found
+            if found is not None:
+                return Loaded(account, found)
+            if account.merged_into is None:
+                return None
             into = tx.account_by_id(self.merchant.id, account.merged_into)
             if into is None:
                 return None

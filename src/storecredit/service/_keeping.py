@@ -1,6 +1,6 @@
 """The verbs that keep the books: sweeps, verify, heads, rebuild, pseudonyms and erasure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -19,10 +19,10 @@ from storecredit.ledger import (
     replay,
     require_text,
 )
-from storecredit.service._door import Asked, Door, Loaded
+from storecredit.service._door import Asked, Door, Loaded, require_batch
 from storecredit.service.sweeps import Sweep
 from storecredit.service.verification import Anchor, Verification, verify_account
-from storecredit.storage.protocols import Reader, UnitOfWork
+from storecredit.storage.protocols import UnitOfWork
 from storecredit.values import instant
 
 Progress = Callable[[int], None]
@@ -45,6 +45,7 @@ class Keeping(Door):
         and changes nothing when nothing is due.
 
         Raises:
+            InvalidTerms: ``batch`` is no whole number from 1 up.
             NaiveInstant, FutureInstant: ``at``.
         """
         return self._sweep(Expire(), at=at, batch=batch, progress=progress)
@@ -56,6 +57,7 @@ class Keeping(Door):
         Record the lapse of every hold whose time is over (A6); otherwise as `expire_due`.
 
         Raises:
+            InvalidTerms: ``batch`` is no whole number from 1 up.
             NaiveInstant, FutureInstant: ``at``.
         """
         return self._sweep(Lapse(), at=at, batch=batch, progress=progress)
@@ -80,23 +82,23 @@ class Keeping(Door):
         """
         found = Verification.empty()
         wanted = dict(anchors or {})
-        with self.storage.snapshot() as reader:
-            for done, account_id in enumerate(self._all_ids(reader), 1):
-                anchor = wanted.pop(account_id, None)
+        for done, account_id in enumerate(self._all_ids(), 1):
+            anchor = wanted.pop(account_id, None)
+            with self.storage.snapshot() as reader:
                 found = found.plus(verify_account(reader, self.merchant.id, account_id, anchor))
-                if progress is not None:
-                    progress(done)
+            if progress is not None:
+                progress(done)
         return found.missing(sorted(wanted))
 
     def heads(self) -> dict[str, Anchor]:
         """Return, for every account, its version and the digest of its last entry (A14)."""
-        with self.storage.snapshot() as reader:
-            found: dict[str, Anchor] = {}
-            for account_id in self._all_ids(reader):
+        found: dict[str, Anchor] = {}
+        for account_id in self._all_ids():
+            with self.storage.snapshot() as reader:
                 account = reader.account_by_id(self.merchant.id, account_id)
-                if account is not None:
-                    found[account_id] = Anchor(account.version, account.head.hex())
-            return found
+            if account is not None:
+                found[account_id] = Anchor(account.version, account.head.hex())
+        return found
 
     def rebuild(self, *, progress: Progress | None = None) -> int:
         """
@@ -108,13 +110,12 @@ class Keeping(Door):
         Raises:
             JournalBroken: A journal does not hold together; its account is left as it is.
         """
-        with self.storage.snapshot() as reader:
-            ids = list(self._all_ids(reader))
-        for done, account_id in enumerate(ids, 1):
+        done = 0
+        for done, account_id in enumerate(self._all_ids(), 1):
             self._write(partial(self._rebuild, account_id))
             if progress is not None:
                 progress(done)
-        return len(ids)
+        return done
 
     def pseudonymise(self, holder: str, pseudonym: str) -> None:
         """
@@ -122,8 +123,7 @@ class Keeping(Door):
 
         Raises:
             InvalidText: Either name.
-            InvalidTerms: *holder* is unknown.
-            ConcurrentChange: The pseudonym is taken.
+            InvalidTerms: *holder* is unknown, or the pseudonym is somebody else's.
         """
         require_text("holder", holder)
         require_text("pseudonym", pseudonym)
@@ -132,6 +132,8 @@ class Keeping(Door):
             wallet = tx.wallet(self.merchant.id, holder)
             if wallet is None:
                 raise InvalidTerms("holder", holder, "a holder with an account")
+            if pseudonym != holder and tx.wallet(self.merchant.id, pseudonym) is not None:
+                raise InvalidTerms("pseudonym", pseudonym, "a name that no holder has")
             tx.replace_wallet(attrs.evolve(wallet, holder=pseudonym))
 
         self._write(work)
@@ -162,9 +164,14 @@ class Keeping(Door):
 
         return self._write(work)
 
-    def _all_ids(self, reader: Reader) -> Iterable[AccountId]:
+    def _all_ids(self) -> Iterator[AccountId]:
+        """Yield every account of the merchant, a page at a time, each page as it is by then."""
         after = ""
-        while page := reader.account_ids(self.merchant.id, after=after, limit=_PAGE):
+        while True:
+            with self.storage.snapshot() as reader:
+                page = reader.account_ids(self.merchant.id, after=after, limit=_PAGE)
+            if not page:
+                return
             for _, account_id in page:
                 yield account_id
             after = page[-1][1]
@@ -183,6 +190,7 @@ class Keeping(Door):
         batch: int,
         progress: Progress | None,
     ) -> Sweep:
+        require_batch(batch)
         when = self._instant(None if at is None else instant(at))
         swept, after = Sweep.empty(), ""
 

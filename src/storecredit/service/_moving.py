@@ -5,7 +5,13 @@ from typing import Unpack
 
 import attrs
 
-from storecredit.errors import InvalidTerms, NotATransfer, TransferAlreadyReversed, UnknownEntry
+from storecredit.errors import (
+    InvalidTerms,
+    NotATransfer,
+    TransferAlreadyReversed,
+    UnitMismatch,
+    UnknownEntry,
+)
 from storecredit.ledger import (
     NO_NAMES,
     Account,
@@ -27,10 +33,13 @@ from storecredit.ledger import (
     TransferOut,
     What,
     account_id,
+    as_rate,
+    as_rounding,
     check_repeat,
     far_key,
     parcels_of,
     request_of,
+    require_key,
     require_text,
     reversal_parcels,
     wallet_of,
@@ -87,7 +96,7 @@ class Moving(Door):
             near = self._load(
                 tx, sender, money.unit, key, Names(lots=() if named is None else (named,))
             )
-            far = self._load(tx, receiver, money.unit, key)
+            far = near if receiver == sender else self._load_far(tx, receiver, money.unit)
             own = tx.wallet(self.merchant.id, receiver)
             found_by = wallet_of(far.account.id) if own is None else own.id
             command = TransferOut(amount=money, receiver=found_by, to=far.account.id, lot=named)
@@ -125,6 +134,7 @@ class Moving(Door):
             TransferAlreadyReversed: It was reversed before.
             InsufficientCredit: The receiver has spent or reserved a part.
         """
+        require_key(key)
         origin_id = self._account_of(transfer, UnknownEntry)
 
         def work(tx: UnitOfWork) -> TransferReceipt:
@@ -187,14 +197,18 @@ class Moving(Door):
             about: See `About`; both entries carry it.
 
         Raises:
-            InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
+            InvalidText, InvalidTerms, ArgumentRefused: The holder, the rounding, the rate.
+            UnitMismatch: The amount is not in the rate's source unit.
+            InvalidKey, KeyReused, FutureInstant: The request.
             AccountFrozen, AccountClosed: Of either account.
-            UnitMismatch, AmountNotPositive, UnitWithdrawn, RoundingNecessary, ConvertsToNothing,
+            AmountNotPositive, UnitWithdrawn, RoundingNecessary, ConvertsToNothing,
             AmountOutOfRange, InsufficientCredit: As `ConvertOut`.
         """
         money = self._money(amount)
         require_text("holder", holder)
-        named_rounding = Rounding(rounding)
+        named_rounding, rate = as_rounding(rounding), as_rate(rate)
+        if rate.source != money.unit:
+            raise UnitMismatch("use one rate for", money.unit, rate.source)
 
         def work(tx: UnitOfWork) -> TransferReceipt:
             wallet = tx.wallet(self.merchant.id, holder)
@@ -203,7 +217,7 @@ class Moving(Door):
                 units = (rate.source.code, rate.target.code)
                 tx.lock(sorted(account_id(survivor, code) for code in units))
             near = self._load(tx, holder, money.unit, key)
-            far = self._load(tx, holder, rate.target, key)
+            far = self._load_far(tx, holder, rate.target)
             command = ConvertOut(
                 amount=money, rate=rate, rounding=named_rounding, to=far.account.id
             )
@@ -241,6 +255,7 @@ class Moving(Door):
             HoldsActive: A hold is active.
             AccountFrozen, AccountClosed: Of the survivor.
         """
+        require_key(key)
         require_text("holder", holder)
         require_text("into", into)
 
@@ -248,7 +263,10 @@ class Moving(Door):
             source = tx.wallet(self.merchant.id, holder)
             if source is None:
                 return ()
-            target, opens = self._target(tx, source, into)
+            found_by = tx.wallet(self.merchant.id, into)
+            opens = found_by is None
+            found_by = found_by or self._new_wallet(into)
+            target = self._target(tx, source, found_by)
             receipts = []
             accounts = tx.accounts_of(self.merchant.id, source.id)
             names = [account_id(target.id, account.unit.code) for account in accounts]
@@ -256,7 +274,8 @@ class Moving(Door):
             if opens:
                 tx.add_wallet(target)
             for account, name in zip(accounts, names, strict=True):
-                receipts.append(self._merge_account(tx, account.id, name, key, About(**about)))
+                asked = self._ask(MergeOut(into=found_by.id, to=name), key, About(**about))
+                receipts.append(self._merge_account(tx, account.id, name, asked))
             if source.merged_into is None:
                 tx.replace_wallet(attrs.evolve(source, merged_into=target.id))
             return tuple(receipts)
@@ -278,7 +297,7 @@ class Moving(Door):
             return self._again(tx, near.account, near.repeated, asked)
         if near.account.id == far.account.id:
             raise InvalidTerms("the two accounts", near.account.id, "different")
-        sent = self._decide(near.account, asked)
+        sent = self._decide(near.account, asked, self._instant(asked.at))
         if sent is None:
             raise InvalidTerms("the account", near.account.id, "one with something to move")
         command = arrival(sent)
@@ -287,9 +306,9 @@ class Moving(Door):
             command=command,
             key=far_key(sent.entry),
             request=request_of(command),
-            at=sent.entry.at,
         )
-        received = self._decide(far.account, arriving)
+        # Not the clock's instant: that may lie before the sending entry (A13).
+        received = self._decide(far.account, arriving, sent.entry.at)
         for wallet in {each.opens for each in (near, far) if each.opens is not None}:
             tx.add_wallet(wallet)
         changes = [change for change in (sent, received) if change is not None]
@@ -311,6 +330,11 @@ class Moving(Door):
             Receipt(near.holder, near.unit, repeated, replayed=True),
             Receipt(far.holder, far.unit, tx.entry_by_key(far, far_key(repeated)), replayed=True),
         )
+
+    def _load_far(self, tx: UnitOfWork, holder: str, unit: Unit) -> Loaded:
+        """Load the account that value goes to; the key names nothing there, so none is looked up."""
+        far = self._load(tx, holder, unit, key="")
+        return attrs.evolve(far, repeated=None)
 
     def _by_id(self, tx: UnitOfWork, name: AccountId, names: Names = NO_NAMES) -> Account:
         account = tx.account_by_id(self.merchant.id, name, names=names)
@@ -342,24 +366,18 @@ class Moving(Door):
                 names.append(account_id(self._surviving(tx, wallet).id, unit.code))
         tx.lock(sorted(set(names)))
 
-    def _target(self, tx: UnitOfWork, source: Wallet, into: str) -> tuple[Wallet, bool]:
-        """Return the surviving wallet, and whether it has to be opened."""
-        wallet, opens = tx.wallet(self.merchant.id, into), False
-        if wallet is None:
-            _, wallet = self._new_account(tx, into, self.merchant.unit("USD"), Names())
-            opens = True
-        if wallet is None:
-            raise InvalidTerms("into", into, "a holder")
-        wallet = self._surviving(tx, wallet)
-        if wallet.id == source.id or source.merged_into not in {None, wallet.id}:
-            raise InvalidTerms("into", into, "another holder, and the one merged into before")
-        return wallet, opens
+    def _target(self, tx: UnitOfWork, source: Wallet, into: Wallet) -> Wallet:
+        """Return the wallet that takes *source* over: that of *into*, or its own survivor."""
+        wallet = self._surviving(tx, into)
+        before = self._surviving(tx, source)
+        if wallet.id == source.id or before.id not in {source.id, wallet.id}:
+            expected = "another holder, and the one merged into before"
+            raise InvalidTerms("into", into.holder, expected)
+        return wallet
 
     def _merge_account(
-        self, tx: UnitOfWork, source: AccountId, target: AccountId, key: str, about: About
+        self, tx: UnitOfWork, source: AccountId, target: AccountId, asked: Asked
     ) -> TransferReceipt:
-        command = MergeOut(into=target)
-        asked = self._ask(command, key, about)
         near = self._by_id(tx, source)
         repeated = tx.entry_by_key(near, asked.key)
         if repeated is not None:
@@ -369,13 +387,17 @@ class Moving(Door):
             wallet = tx.wallet_by_id(self.merchant.id, wallet_of(target))
             holder = near.holder if wallet is None else wallet.holder
             far = Account.new(target, self.merchant.id, holder, near.unit)
-        owed = near.owed
         return self._both(
             tx,
             Loaded(near),
             Loaded(far),
             asked,
             lambda sent: MergeIn(
-                sent=sent.entry.id, parcels=parcels_of(sent), owed=owed, sender=near.id
+                sent=sent.entry.id,
+                parcels=parcels_of(sent),
+                owed=sum(
+                    move.amount for move in sent.entry.moves if move.what is What.OWED_REVERSED
+                ),
+                sender=near.id,
             ),
         )

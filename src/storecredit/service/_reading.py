@@ -11,6 +11,8 @@ from storecredit.service.wallet import WalletView
 from storecredit.storage.protocols import Reader
 from storecredit.values import Unit, instant
 
+_PAGE = 500
+
 
 class Reading(Door):
     """Wallet, account, statement, journal."""
@@ -18,6 +20,8 @@ class Reading(Door):
     def wallet(self, holder: str, *, at: datetime | None = None) -> WalletView:
         """
         Show everything that *holder* has, now or as of a past instant.
+
+        Without *at* that is the present state, even where the clock lags behind the last entry.
 
         An unknown holder has an empty wallet (A16). Reading appends nothing.
 
@@ -32,7 +36,7 @@ class Reading(Door):
             found = None if row is None else self._surviving(reader, row)
             accounts = [] if found is None else reader.accounts_of(self.merchant.id, found.id)
             views = tuple(
-                view(self._as_of(reader, account, at=when), self.merchant, when)
+                view(self._as_of(reader, account, at=at and when), self.merchant, when)
                 for account in accounts
             )
         return WalletView(holder=holder, at=when, accounts=views)
@@ -63,8 +67,8 @@ class Reading(Door):
         with self.storage.snapshot() as reader:
             account = self._look(reader, holder, self._unit(unit))
             if version is None:
-                return view(self._as_of(reader, account, at=when), self.merchant, when)
-            if not 0 <= version <= account.version:
+                return view(self._as_of(reader, account, at=at and when), self.merchant, when)
+            if type(version) is not int or not 0 <= version <= account.version:
                 raise InvalidTerms("version", version, f"from 0 to {account.version}")
             past = replay(_fresh(account), reader.journal(account, upto=version))
         return view(past, self.merchant, past.last_at or when)
@@ -93,13 +97,21 @@ class Reading(Door):
             UnknownCurrency: The unit.
         """
         require_text("holder", holder)
-        with self.storage.snapshot() as reader:
-            account = self._look(reader, holder, self._unit(unit))
-            yield from reader.journal(account)
+        counted_in = self._unit(unit)
+        done = 0
+        while True:
+            # A page at a time: a reader who stops half-way must not keep a snapshot open.
+            with self.storage.snapshot() as reader:
+                account = self._look(reader, holder, counted_in)
+                page = list(reader.journal(account, after=done, upto=done + _PAGE))
+            yield from page
+            done += len(page)
+            if len(page) < _PAGE:
+                return
 
-    def _as_of(self, reader: Reader, account: Account, *, at: datetime) -> Account:
+    def _as_of(self, reader: Reader, account: Account, *, at: datetime | None) -> Account:
         """Return *account* as it was at *at*; itself, where nothing was recorded since."""
-        if account.last_at is None or account.last_at <= at:
+        if at is None or account.last_at is None or account.last_at <= at:
             return account
         past = _fresh(account)
         return replay(past, _until(reader.journal(account), at))

@@ -1,6 +1,6 @@
 """The verbs that spend: redeem, hold, resize, capture, release, and what they would do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Unpack, final
 
@@ -9,10 +9,12 @@ import attrs
 from storecredit.errors import UnknownEntry, UnknownHold
 from storecredit.ledger import (
     Account,
+    AccountStatus,
     Capture,
     CapturePart,
     Context,
     Draft,
+    Draw,
     EntryId,
     EntryKind,
     HoldId,
@@ -25,6 +27,7 @@ from storecredit.ledger import (
     ReleaseOrder,
     Resize,
     Taking,
+    What,
     draws_for,
     explain,
     replay,
@@ -248,10 +251,13 @@ class Spending(Door):
             wallet = tx.wallet(self.merchant.id, holder)
             if wallet is None:
                 return ()
-            receipts = [
-                self._do(tx, Loaded(account, tx.entry_by_key(account, asked.key)), asked)
+            loaded = [
+                Loaded(account, tx.entry_by_key(account, asked.key))
                 for account in self._accounts_on_the_way(tx, wallet)
             ]
+            # A repeat answers what was done, and releases nothing placed since then (A12).
+            repeated = [each for each in loaded if each.repeated is not None]
+            receipts = [self._do(tx, each, asked) for each in repeated or loaded]
             return tuple(receipt for receipt in receipts if receipt.changed)
 
         return self._write(work)
@@ -288,13 +294,16 @@ class Spending(Door):
         context = context_of(about)
         with self.storage.snapshot() as reader:
             account = self._look(reader, holder, command.amount.unit, command.names)
-            return self._foresee(account, command, at, context)
+            draft = self._draft(account, at, context)
+            draft.require_status(AccountStatus.OPEN)
+            return _shown(command, draft, draws_for(command, draft, "redeem"))
 
     def explain(self, entry: EntryId | str) -> Preview:
         """
         Say, after the fact, what a redemption or hold took lot by lot, and why (A3).
 
-        The account is replayed up to the version that the command saw.
+        The account is replayed up to the version that the command saw; what it took is what its
+        entry says, whatever rules the merchant has by now.
 
         Raises:
             UnknownEntry: This merchant has no such entry, or it neither redeemed nor held.
@@ -321,24 +330,27 @@ class Spending(Door):
             exceed_limit=request.get("exceed_limit", False),
             spender=request.get("spender"),
         )
-        return self._foresee(before, command, found.at, found.context)
+        draft = self._draft(before, found.at, found.context)
+        draws = [Draw(move.lot, move.amount) for move in found.moves if move.what in _TAKEN]
+        return _shown(command, draft, draws)
 
-    def _foresee(
-        self, account: Account, command: Redeem, at: datetime, context: Context
-    ) -> Preview:
-        draft = Draft(account, self.merchant, key="preview", at=at, context=context)
-        draws = draws_for(command, draft, "redeem")
-        money = account.money
-        from_lots = sum(draw.amount for draw in draws if draw.lot is not None)
-        on_limit = sum(draw.amount for draw in draws if draw.lot is None)
-        wanted = wanted_by(command, draft, from_lots or command.amount.minor)
-        uses = explain(draft.account.lots.values(), wanted)
-        return Preview(
-            amount=money(from_lots + on_limit),
-            on_limit=money(on_limit),
-            uses=uses,
-            version=account.version,
-        )
+    def _draft(self, account: Account, at: datetime, context: Context) -> Draft:
+        return Draft(account, self.merchant, key="preview", at=at, context=context)
 
 
+def _shown(command: Redeem, draft: Draft, draws: Sequence[Draw]) -> Preview:
+    money = draft.account.money
+    from_lots = [draw for draw in draws if draw.lot is not None]
+    on_limit = sum(draw.amount for draw in draws if draw.lot is None)
+    spent = sum(draw.amount for draw in from_lots)
+    wanted = wanted_by(command, draft, spent or command.amount.minor)
+    return Preview(
+        amount=money(spent + on_limit),
+        on_limit=money(on_limit),
+        uses=explain(draft.account.lots.values(), wanted, from_lots),
+        version=draft.before.version,
+    )
+
+
+_TAKEN = frozenset({What.REDEEMED, What.OWED_INCURRED, What.HELD, What.OWED_HELD})
 _EXPLAINED = frozenset({EntryKind.REDEEM, EntryKind.HOLD})

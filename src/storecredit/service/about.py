@@ -67,7 +67,9 @@ def _small_map(data: Mapping[str, str]) -> dict[str, str]:
         raise InvalidText("data", data, "is not a map of text to text")
     if len(data) > MOST_DATA:
         raise InvalidText("data", data, f"has {len(data)} names, and at most {MOST_DATA} are kept")
+    for name in data:
+        require_text("data name", name)
     return {
-        require_text("data name", name): require_text("data value", value, longest=LONGEST_NOTE)
+        name: require_text("data value", value, longest=LONGEST_NOTE)
         for name, value in sorted(data.items())
     }

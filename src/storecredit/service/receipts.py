@@ -61,6 +61,9 @@ class Receipt:
         if self.recorded is None:
             return Money.zero(self.unit)
         kinds = _PRINCIPAL.get(self.recorded.kind, frozenset())
+        if self.recorded.kind is EntryKind.SETTLE:
+            # Value that became effective meanwhile may have settled a part by itself.
+            return self._sum(*kinds) - self._sum(What.SETTLED)
         return self._sum(*kinds)
 
     @property
@@ -85,8 +88,15 @@ class Receipt:
 
     @property
     def balance(self) -> Money:
-        """What remained in all lots after the command, held parts included."""
-        return Money.of_minor(self.moves[-1].balance_after if self.moves else 0, self.unit)
+        """
+        What remained in all lots after the command, held parts included.
+
+        Raises:
+            NothingRecorded: Nothing was moved; `StoreCredit.account` knows the balance.
+        """
+        if not self.moves:
+            raise NothingRecorded("a balance", "moved nothing")
+        return Money.of_minor(self.moves[-1].balance_after, self.unit)
 
     @property
     def lot_ids(self) -> tuple[LotId, ...]:

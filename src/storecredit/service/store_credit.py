@@ -6,12 +6,13 @@ from storecredit.service._correcting import Correcting
 from storecredit.service._giving import Giving
 from storecredit.service._keeping import Keeping
 from storecredit.service._moving import Moving
+from storecredit.service._porting import Porting
 from storecredit.service._reading import Reading
 from storecredit.service._spending import Spending
 
 
 @final
-class StoreCredit(Giving, Spending, Correcting, Moving, Reading, Keeping):
+class StoreCredit(Giving, Spending, Correcting, Moving, Reading, Keeping, Porting):
     """
     Store credit, points and open balances of one merchant of record.
 
@@ -28,6 +29,7 @@ class StoreCredit(Giving, Spending, Correcting, Moving, Reading, Keeping):
     - reading: `wallet`, `account`, `statement`, `journal`
     - keeping: `expire_due`, `release_lapsed`, `verify`, `heads`, `rebuild`, `pseudonymise`,
       `erase`
+    - porting: `export_journal`, `import_journal`, `import_balances`, `export_csv`
 
     Args:
         storage: Where accounts are kept.

@@ -83,7 +83,10 @@ def verify_account(
     reader: Reader, merchant: str, name: AccountId, anchor: Anchor | None
 ) -> Verification:
     """Check one account: every entry in turn, then what is stored about it."""
-    stored = reader.whole(merchant, name)
+    try:
+        stored = reader.whole(merchant, name)
+    except JournalBroken as broken:
+        return Verification(1, 0, 0, (Problem(name, broken.sequence, broken.problem),))
     if stored is None:
         return Verification(1, 0, 0, (Problem(name, 0, "its journal has no account row"),))
     folded = Account.new(stored.id, stored.merchant, stored.holder, stored.unit)

@@ -2,5 +2,15 @@
 
 from storecredit.storage.memory import MemoryStorage
 from storecredit.storage.protocols import Reader, Record, Storage, UnitOfWork, Wallet
+from storecredit.storage.sqlite import SQLiteStorage, Synchronous
 
-__all__ = ["MemoryStorage", "Reader", "Record", "Storage", "UnitOfWork", "Wallet"]
+__all__ = [
+    "MemoryStorage",
+    "Reader",
+    "Record",
+    "SQLiteStorage",
+    "Storage",
+    "Synchronous",
+    "UnitOfWork",
+    "Wallet",
+]

@@ -120,7 +120,8 @@ class _Transaction:
         """Do nothing: the storage's one lock is taken already."""
 
     def add_wallet(self, wallet: Wallet) -> None:
-        if self._wallet_id(wallet.merchant, wallet.holder) is not None:
+        known = wallet.id in self._wallets or wallet.id in self._kept.wallets
+        if known or self._wallet_id(wallet.merchant, wallet.holder) is not None:
             raise ConcurrentChange(wallet.id, 0)
         self._wallets[wallet.id] = wallet
         self._holders[wallet.merchant, wallet.holder] = wallet.id
@@ -236,7 +237,7 @@ class _Transaction:
     # Journals
 
     def entry_by_key(self, account: Account, key: str) -> Entry | None:
-        ledger = self._kept.ledgers.get(account.id)
+        ledger = self._ledger(account.id)
         found = None if ledger is None else ledger.by_key.get(key)
         if found is None:
             for change in self._changes.get(account.id, ()):
@@ -247,7 +248,7 @@ class _Transaction:
     def entry_by_id(self, account: Account, entry: EntryId) -> Entry | None:
         if account_of(entry) != account.id:
             return None
-        ledger = self._kept.ledgers.get(account.id)
+        ledger = self._ledger(account.id)
         if ledger is not None:
             for known in ledger.entries[len(ledger.by_id) :]:
                 ledger.by_id[known.id] = known
@@ -259,7 +260,7 @@ class _Transaction:
     def journal(
         self, account: Account, *, after: int = 0, upto: int | None = None
     ) -> Iterator[Entry]:
-        ledger = self._kept.ledgers.get(account.id)
+        ledger = self._ledger(account.id)
         entries = [] if ledger is None else ledger.entries[after:upto]
         yield from entries
         for change in self._changes.get(account.id, ()):
@@ -267,7 +268,7 @@ class _Transaction:
                 yield change.entry
 
     def erase(self, account: Account, sequence: int, fields: Iterable[str]) -> int:
-        ledger = self._kept.ledgers.get(account.id)
+        ledger = self._ledger(account.id)
         if ledger is None or not 0 < sequence <= len(ledger.entries):
             return 0
         entry = ledger.entries[sequence - 1]
@@ -385,7 +386,7 @@ class _Transaction:
             kept.wallets.update(self._wallets)
         for holder, wallet_id in self._holders.items():
             if wallet_id is None:
-                del kept.holders[holder]
+                kept.holders.pop(holder, None)
             else:
                 kept.holders[holder] = wallet_id
         if self._records:

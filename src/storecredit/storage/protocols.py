@@ -163,7 +163,7 @@ class UnitOfWork(Reader, Protocol):
         Add the row of a new holder.
 
         Raises:
-            ConcurrentChange: The holder has one already.
+            ConcurrentChange: The holder has one already, or the id is another wallet's.
         """
         ...
 

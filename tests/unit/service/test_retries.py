@@ -1,0 +1,101 @@
+"""The door tries again while others are faster, and never for anything else (S2, S5)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from storecredit import StoreCredit
+from storecredit.errors import ConcurrentChange, InsufficientCredit, NaiveInstant, StorageBusy
+from storecredit.storage import MemoryStorage
+from storecredit.values import Money
+
+
+def usd(amount: str) -> Money:
+    return Money.of(amount, "USD")
+
+
+class Contended:
+    """A storage on which somebody else is first so many times."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.kept = MemoryStorage()
+        self.error, self.times, self.tries = error, times, 0
+
+    @contextmanager
+    def transaction(self):
+        self.tries += 1
+        with self.kept.transaction() as work:
+            yield work
+            if self.tries <= self.times:
+                raise self.error
+
+    def snapshot(self):
+        return self.kept.snapshot()
+
+    def close(self) -> None:
+        self.kept.close()
+
+
+def test_a_conflict_is_tried_again_with_growing_pauses() -> None:
+    storage, pauses = Contended(ConcurrentChange("a", 0), 3), []
+    credit = StoreCredit(storage, "acme", sleep=pauses.append)
+    receipt = credit.issue("c-17", usd("5.00"), funding="refund", key="k")
+    assert (storage.tries, receipt.replayed) == (4, False)
+    for attempt, pause in enumerate(pauses, 1):
+        assert 0 <= pause <= 0.002 * 2**attempt
+    assert str(credit.wallet("c-17").available) == "USD 5.00"
+
+
+def test_after_the_last_attempt_the_conflict_is_the_answer_and_nothing_is_kept() -> None:
+    storage, pauses = Contended(ConcurrentChange("a", 0), 99), []
+    credit = StoreCredit(storage, "acme", attempts=3, sleep=pauses.append)
+    with pytest.raises(ConcurrentChange):
+        credit.issue("c-17", usd("5.00"), funding="refund", key="k")
+    assert (storage.tries, len(pauses)) == (3, 2)
+    assert credit.wallet("c-17").accounts == ()
+
+
+@pytest.mark.parametrize("error", [StorageBusy("shop.db", "5 s"), RuntimeError("a bug")])
+def test_nothing_else_is_tried_again(error) -> None:
+    storage = Contended(error, 1)
+    credit = StoreCredit(storage, "acme", sleep=lambda _: pytest.fail("no pause"))
+    with pytest.raises(type(error)):
+        credit.issue("c-17", usd("5.00"), funding="refund", key="k")
+    assert storage.tries == 1
+
+
+def test_a_refusal_is_final() -> None:
+    storage = Contended(RuntimeError(), 0)
+    credit = StoreCredit(storage, "acme")
+    with pytest.raises(InsufficientCredit):
+        credit.redeem("c-17", usd("5.00"), key="k")
+    assert storage.tries == 1
+
+
+def test_the_plain_service_needs_no_more_than_a_storage_and_a_name() -> None:
+    credit = StoreCredit(MemoryStorage(), merchant="acme")
+    before = datetime.now(UTC)
+    receipt = credit.issue("c-17", usd("5.00"), funding="refund", key="k", actor="ann")
+    assert before <= receipt.entry.at <= datetime.now(UTC)
+    other = credit.issue("c-18", usd("5.00"), funding="refund", key="k", actor="ann")
+    # Random wallets and random salts.
+    assert receipt.entry.account != other.entry.account
+    assert receipt.entry.salts != other.entry.salts
+    assert len(bytes.fromhex(receipt.entry.salts["actor"])) == 16
+
+
+def test_a_clock_has_to_know_its_zone() -> None:
+    credit = StoreCredit(MemoryStorage(), "acme", clock=lambda: datetime(2026, 3, 2))  # noqa: DTZ001 - refused
+    with pytest.raises(NaiveInstant):
+        credit.issue("c-17", usd("5.00"), funding="refund", key="k")
+
+
+def test_the_key_is_found_by_a_second_attempt_after_an_unknown_outcome() -> None:
+    storage = MemoryStorage()
+    credit = StoreCredit(storage, "acme")
+    first = credit.issue("c-17", usd("5.00"), funding="refund", key="k")
+    again = StoreCredit(storage, "acme").issue("c-17", usd("5.00"), funding="refund", key="k")
+    assert (again.replayed, again) == (True, first)
