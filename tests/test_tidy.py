@@ -46,7 +46,8 @@ LAYERS: dict[str, frozenset[str]] = {
     "storage": frozenset(CORE_NOUNS),
     "service": frozenset({*CORE_NOUNS, *DECISIONS, "storage"}),
     "": frozenset({*CORE_NOUNS, *DECISIONS, "storage", "service"}),
-    "cli": frozenset({*CORE_NOUNS, *DECISIONS, "storage", "service", ""}),
+    "replay": frozenset({*CORE_NOUNS, *DECISIONS, "storage", "service", ""}),
+    "cli": frozenset({*CORE_NOUNS, *DECISIONS, "storage", "service", "replay", ""}),
     "testing": frozenset({*CORE_NOUNS, *DECISIONS, "storage", "service", ""}),
 }
 # For annotations only: errors carry values as typed attributes.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from storecredit import __version__
-from storecredit.cli import main
+from storecredit.cli import run as run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.delenv(name, raising=False)
 
     def ran(*arguments: object) -> Ran:
-        status = main([str(argument) for argument in arguments])
+        status = run_command([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         return status, out, err
 
@@ -445,8 +445,8 @@ def test_the_command_can_be_run_as_a_module(tmp_path: Path) -> None:
 def test_without_the_extra_the_command_says_how_to_install_it(tmp_path: Path, missing: str) -> None:
     program = (
         f"import sys; sys.modules[{missing!r}] = None\n"
-        "from storecredit.cli import main\n"
-        "sys.exit(main(['demo']))\n"
+        "from storecredit.cli import run\n"
+        "sys.exit(run(['demo']))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path
@@ -467,7 +467,7 @@ def test_the_library_and_the_replay_need_no_extra(tmp_path: Path) -> None:
 def test_a_fault_of_the_library_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "storecredit.cli.app", None)
     with pytest.raises(ModuleNotFoundError, match="storecredit"):
-        main(["demo"])
+        run_command(["demo"])
 
 
 # --- Text from data ---------------------------------------------------------------------

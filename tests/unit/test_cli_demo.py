@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from storecredit import Money, StoreCredit
-from storecredit.cli import main
+from storecredit.cli import run
 from storecredit.cli.demo import audit, tell
 from storecredit.cli.demo_story import CUSTOMER, MERCHANT, Story
 from storecredit.replay import SettableClock
@@ -30,7 +30,7 @@ def test_the_demo_reconciles_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["demo"]) == 0
+    assert run(["demo"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert out.rstrip().endswith("Everything reconciles.")
@@ -38,20 +38,20 @@ def test_the_demo_reconciles_and_leaves_nothing_behind(
 
 
 def test_the_demo_tells_the_same_story_every_time(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["demo"])
+    run(["demo"])
     first = capsys.readouterr().out
-    main(["demo"])
+    run(["demo"])
     assert capsys.readouterr().out == first
 
 
 def test_the_totals_are_those_of_the_story(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["demo"])
+    run(["demo"])
     out = capsys.readouterr().out
     totals = out[out.index("Totals, from the journals") :].splitlines()
     assert [line.split() for line in totals[3:6]] == [
-        "USD USD 80.00 USD 35.00 USD 60.00 USD 0.00 USD 55.00 USD 0.00".split(),
-        "EUR EUR 25.00 EUR 0.00 EUR 0.00 EUR 25.00 EUR 0.00 EUR 0.00".split(),
-        "PTS PTS 2500 PTS 0 PTS 1500 PTS 0 PTS 1000 PTS 0".split(),
+        "USD 80.00 USD 35.00 USD 60.00 USD 0.00 USD 55.00 USD 0.00".split(),
+        "EUR 25.00 EUR 0.00 EUR 0.00 EUR 25.00 EUR 0.00 EUR 0.00".split(),
+        "PTS 2500 PTS 0 PTS 1500 PTS 0 PTS 1000 PTS 0".split(),
     ]
     assert "Verified 9 entries of 3 journals: it holds." in out
     assert "USD 45.00 by card" in out  # 120.00 - 60.00 of credit - 15.00 of points
@@ -61,9 +61,9 @@ def test_the_demo_keeps_its_ledger_where_it_is_told_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "told.db"
-    assert main(["demo", "--db", str(path)]) == 0
+    assert run(["demo", "--db", str(path)]) == 0
     capsys.readouterr()
-    assert main(["verify", "--db", str(path), "--merchant", MERCHANT.id]) == 0
+    assert run(["verify", "--db", str(path), "--merchant", MERCHANT.id]) == 0
     assert capsys.readouterr().out == "Verified 9 entries of 3 accounts: all of it holds.\n"
 
 
@@ -72,7 +72,7 @@ def test_the_demo_does_not_touch_a_file_that_is_there(
 ) -> None:
     path = tmp_path / "mine.db"
     path.write_bytes(b"mine")
-    assert main(["demo", "--db", str(path)]) == 2
+    assert run(["demo", "--db", str(path)]) == 2
     assert "begins with a fresh database" in capsys.readouterr().err
     assert path.read_bytes() == b"mine"
 
@@ -135,7 +135,7 @@ def test_a_tampered_ledger_ends_the_demo_with_3(
         tamper(path)
 
     monkeypatch.setattr("storecredit.cli.demo.tell", told_and_tampered)
-    assert main(["demo", "--db", str(path)]) == 3
+    assert run(["demo", "--db", str(path)]) == 3
     out, err = capsys.readouterr()
     assert "Everything reconciles" not in out
     assert "PROBLEM: " in err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storecredit import Money, StoreCredit
-from storecredit.cli import main
+from storecredit.cli import run
 from storecredit.storage import SQLiteStorage
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -38,7 +38,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 def test_json_has_exactly_the_keys_that_are_documented_in_minor_units(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", *files, "--json"]) == 0
+    assert run(["replay", *files, "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert json.loads(out) == {
@@ -65,7 +65,7 @@ def test_json_has_exactly_the_keys_that_are_documented_in_minor_units(
 def test_credit_that_expires_is_gone(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", *files, "--expires-days", "30", "--json"]) == 0
+    assert run(["replay", *files, "--expires-days", "30", "--json"]) == 0
     totals = json.loads(capsys.readouterr().out)
     assert (totals["redeemed"], totals["expired"], totals["outstanding"]) == (185, 325, 185)
 
@@ -73,7 +73,7 @@ def test_credit_that_expires_is_gone(
 def test_without_json_there_is_a_summary_for_people(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["replay", *files]) == 0
+    assert run(["replay", *files]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith("5 events, 2011-01-01 08:26:00 to 2011-02-06 10:00:00 UTC\n")
@@ -92,35 +92,35 @@ def test_without_json_there_is_a_summary_for_people(
 def test_a_replay_leaves_nothing_behind_unless_a_database_is_named(
     files: tuple[str, str], tmp_path: Path
 ) -> None:
-    assert main(["replay", *files]) == 0
+    assert run(["replay", *files]) == 0
     assert {path.name for path in tmp_path.iterdir()} == set(files)
-    assert main(["replay", *files, "--db", "told.db"]) == 0
+    assert run(["replay", *files, "--db", "told.db"]) == 0
     assert (tmp_path / "told.db").exists()
 
 
 def test_a_replay_that_is_started_again_prints_the_same_totals(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["replay", *files, "--json", "--db", "told.db"])
+    run(["replay", *files, "--json", "--db", "told.db"])
     first = capsys.readouterr().out
-    assert main(["replay", *files, "--json", "--db", "told.db"]) == 0
+    assert run(["replay", *files, "--json", "--db", "told.db"]) == 0
     assert capsys.readouterr().out == first
 
 
 def test_a_replay_may_go_on_with_a_later_file(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["replay", files[0], "--db", "told.db"])
+    run(["replay", files[0], "--db", "told.db"])
     capsys.readouterr()
-    assert main(["replay", *files, "--json", "--db", "told.db"]) == 0
+    assert run(["replay", *files, "--json", "--db", "told.db"]) == 0
     assert json.loads(capsys.readouterr().out)["outstanding"] == 185
 
 
 def test_a_later_file_alone_is_another_history(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["replay", files[0], "--db", "told.db"])
-    assert main(["replay", files[1], "--db", "told.db"]) == 2
+    run(["replay", files[0], "--db", "told.db"])
+    assert run(["replay", files[1], "--db", "told.db"]) == 2
     assert "Give all files of that history again" in capsys.readouterr().err
 
 
@@ -131,11 +131,11 @@ def test_the_shops_own_ledger_is_never_replayed_into(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     issue = ["issue", "c-17", "5.00", "GBP", "--funding", "refund", "--key", "k"]
-    assert main([*issue, "--db", "shop.db"]) == 0
+    assert run([*issue, "--db", "shop.db"]) == 0
     before = Path("shop.db").read_bytes()
     monkeypatch.setenv("STORECREDIT_DB", str(tmp_path / "shop.db"))
-    assert main(["replay", *files]) == 0  # the environment names the shop's ledger, not a replay's
-    assert main(["replay", *files, "--db", "shop.db"]) == 2
+    assert run(["replay", *files]) == 0  # the environment names the shop's ledger, not a replay's
+    assert run(["replay", *files, "--db", "shop.db"]) == 2
     assert "has accounts in it that no replay has made" in capsys.readouterr().err
     storage = SQLiteStorage("shop.db")
     assert str(StoreCredit(storage, "shop").wallet("c-17").available) == "GBP 5.00"
@@ -154,12 +154,12 @@ def test_the_generic_format_takes_columns_that_any_shop_can_write(
         encoding="utf-8",
     )
     arguments = ["replay", "orders.csv", "--format", "generic", "--unit-def", "PTS:0:Points"]
-    assert main([*arguments, "--json"]) == 0
+    assert run([*arguments, "--json"]) == 0
     totals = json.loads(capsys.readouterr().out)
     assert (totals["issued"], totals["redeemed"], totals["skipped"]) == (500, 200, {"guest": 0})
-    assert main([*arguments, "--db", "told.db"]) == 0
+    assert run([*arguments, "--db", "told.db"]) == 0
     assert "PTS 300" in capsys.readouterr().out
-    assert main(["balance", "[red]anna", "--db", "told.db"]) == 0
+    assert run(["balance", "[red]anna", "--db", "told.db"]) == 0
     assert capsys.readouterr().out.startswith("[red]anna at ")
 
 
@@ -181,7 +181,7 @@ def test_a_broken_file_ends_with_2_and_leaves_no_database(
 ) -> None:
     path = tmp_path / "broken.csv"
     path.write_text(content, encoding="utf-8")
-    assert main(["replay", str(path), "--db", str(tmp_path / "told.db")]) == 2
+    assert run(["replay", str(path), "--db", str(tmp_path / "told.db")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
@@ -206,7 +206,7 @@ def test_a_broken_file_ends_with_2_and_leaves_no_database(
 def test_wrong_arguments_end_with_2(
     files: tuple[str, str], arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert run(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err
@@ -216,18 +216,18 @@ def test_wrong_arguments_end_with_2(
 def test_a_ledger_that_does_not_reconcile_ends_with_3(
     files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["replay", *files, "--db", "told.db"])
+    run(["replay", *files, "--db", "told.db"])
     storage = SQLiteStorage("told.db")
     StoreCredit(storage, "shop").issue(
         "dora", Money.of("5.00", "GBP"), funding="refund", key="by hand"
     )
     storage.close()
     capsys.readouterr()
-    assert main(["replay", *files, "--db", "told.db", "--json"]) == 3
+    assert run(["replay", *files, "--db", "told.db", "--json"]) == 3
     out, err = capsys.readouterr()
     assert json.loads(out)["verified"] is False
     assert err == (
         "PROBLEM: 695 minor units were issued by the receipts, and 1195 by the journals\n"
     )
-    assert main(["replay", *files, "--db", "told.db"]) == 3
+    assert run(["replay", *files, "--db", "told.db"]) == 3
     assert "It does NOT reconcile" in capsys.readouterr().out

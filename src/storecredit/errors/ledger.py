@@ -295,11 +295,15 @@ class CeilingReached(RefusalError):
     maximum: Money
 
     def __str__(self) -> str:
-        return (
-            f"Cannot issue {self.amount} to holder {self.holder}: the account holds "
-            f"{self.balance} and the ceiling is {self.maximum}. Issue at most "
-            f"{self.maximum - self.balance if self.maximum > self.balance else 'nothing'}, or "
-            'declare the ceiling with above="up_to".'
+        refused = (
+            f"Cannot give {self.amount} to holder {self.holder}: the account holds "
+            f"{self.balance} and the ceiling is {self.maximum}. "
+        )
+        if self.maximum <= self.balance:
+            return refused + "There is no room for more until some of it is spent or expires."
+        return refused + (
+            f"There is room for {self.maximum - self.balance}: issue that much, or declare the "
+            'ceiling with above="up_to".'
         )
 
 

@@ -150,6 +150,10 @@ class Draft:
             raise UnknownHold(hold)
         return found
 
+    def holds_as_placed(self) -> list[Hold]:
+        """Return the loaded holds, first placed first, in whatever order they were loaded (A1)."""
+        return sorted(self.account.holds.values(), key=lambda hold: hold.placed_at)
+
     def available(self) -> int:
         """Return what is live, not held, and not limited (A4)."""
         at = self.at
@@ -275,7 +279,8 @@ class Draft:
 
     def expire_due(self) -> None:
         """Let everything run out that is due and not held (A5)."""
-        for lot in tuple(self.account.lots.values()):
+        # Sorted: a storage loads rows in any order, and no entry may depend on it (A1).
+        for lot in sorted(self.account.lots.values(), key=lambda lot: (lot.sequence, lot.id)):
             self.expire_if_due(lot.id)
 
     def expire_if_due(self, lot: LotId) -> Lot:
@@ -305,7 +310,7 @@ class Draft:
             self.add(What.OWED_SETTLED, settled, None)
 
     def _lapse(self) -> None:
-        for hold in list(self.account.holds.values()):
+        for hold in self.holds_as_placed():
             if hold.status is HoldStatus.ACTIVE and not hold.is_live(self.at):
                 self.give_back(hold, hold.draws, lapsed=True)
 

@@ -202,7 +202,7 @@ class ReleaseOrder:
 
     def decide(self, draft: Draft) -> None:
         """Give the value back to its lots; with nothing held any more, change nothing."""
-        for hold in tuple(draft.account.holds.values()):
+        for hold in draft.holds_as_placed():
             if hold.status is HoldStatus.ACTIVE and hold.reference == self.order:
                 draft.give_back(hold, reversed(hold.draws), lapsed=False)
 

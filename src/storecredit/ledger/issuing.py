@@ -13,7 +13,7 @@ from storecredit.ledger.command import NO_NAMES, Names, resolve_expiry
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.move import What
-from storecredit.ledger.terms import Funding, Limits, Paid, Terms, as_funding
+from storecredit.ledger.terms import Funding, Limits, Paid, Terms, as_funding, as_limits
 from storecredit.values import Money, Period, require_issuable
 
 
@@ -32,7 +32,7 @@ class Issue:
     effective: Period | datetime | None = attrs.field(default=None, converter=as_start)
     """From when the value counts; None for at once, a period counts from the issue."""
     priority: int = 0
-    limits: Limits | None = None
+    limits: Limits | None = attrs.field(default=None, converter=as_limits)
     paid: Money | None = attrs.field(default=None, converter=as_money_or_none)
     """What the holder paid for it, for value that was bought."""
 

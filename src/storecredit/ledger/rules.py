@@ -42,6 +42,10 @@ class Ceiling:
     above: Above = attrs.field(default=Above.REFUSE, converter=_above)
     """Refuse what would go above it, or issue up to it and record what was withheld."""
 
+    def __attrs_post_init__(self) -> None:
+        if self.maximum.minor < 0:
+            raise InvalidTerms("maximum", self.maximum, "zero or more")
+
 
 @final
 class ExpiredRestore(enum.StrEnum):
@@ -138,6 +142,15 @@ class Merchant:
 
     def __attrs_post_init__(self) -> None:
         require_text("merchant", self.id)
+        _require(OrderOfUse, "an OrderOfUse", order=self.order)
+        _require(Period, "a Period", hold_lasts=self.hold_lasts)
+        _require(Period, "a Period", hold_at_most=self.hold_at_most, grace=self.grace)
+        for custom in self.units:
+            _require(CustomUnit, "CustomUnits", units=custom)
+        for ceiling in self.ceilings:
+            _require(Ceiling, "Ceilings", ceilings=ceiling)
+        for life in self.minimum_life.values():
+            _require(Period, "Periods by funding", minimum_life=life)
         end_of_day(date(2000, 1, 1), self.zone)  # refuses a zone that is not one
         codes = [custom.code for custom in self.units]
         if len(set(codes)) < len(codes):
@@ -180,3 +193,9 @@ class Merchant:
                 raise ChannelRequired(self.id, self.channels)
         elif channel not in self.channels:
             raise ChannelNotDeclared(self.id, channel, self.channels)
+
+
+def _require(kind: type, expected: str, **rules: object) -> None:
+    for name, rule in rules.items():
+        if not isinstance(rule, kind):
+            raise InvalidTerms(name, rule, expected)

@@ -127,6 +127,18 @@ class Limits:
         return cls(**data)
 
 
+def as_limits(limits: object) -> Limits | None:
+    """
+    Accept limits, or None.
+
+    Raises:
+        InvalidTerms: Something else.
+    """
+    if limits is None or isinstance(limits, Limits):
+        return limits
+    raise InvalidTerms("limits", limits, "Limits, or None")
+
+
 @final
 @attrs.frozen
 class Paid:

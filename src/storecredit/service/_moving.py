@@ -258,6 +258,7 @@ class Moving(Door):
         require_key(key)
         require_text("holder", holder)
         require_text("into", into)
+        require_key(key)
 
         def work(tx: UnitOfWork) -> tuple[TransferReceipt, ...]:
             source = tx.wallet(self.merchant.id, holder)
@@ -266,9 +267,14 @@ class Moving(Door):
             found_by = tx.wallet(self.merchant.id, into)
             opens = found_by is None
             found_by = found_by or self._new_wallet(into)
-            target = self._target(tx, source, found_by)
             receipts = []
             accounts = tx.accounts_of(self.merchant.id, source.id)
+            for account in accounts:
+                again = self._ask(MergeOut(into=found_by.id, to=account.id), key, About(**about))
+                first = tx.entry_by_key(account, again.key)
+                if first is not None:
+                    check_repeat(first, again.command, again.request, again.context)
+            target = self._target(tx, source, found_by)
             names = [account_id(target.id, account.unit.code) for account in accounts]
             tx.lock(sorted([*names, *(account.id for account in accounts)]))
             if opens:

@@ -83,8 +83,13 @@ class Reading(Door):
         """
         lines: list[StatementLine] = []
         balance = 0
+        orders: dict[str, str] = {}
         for entry in self.journal(holder, unit):
-            lines.append(statement_line(entry, balance))
+            # A capture or release that names no order belongs to the order of its hold.
+            if entry.hold_id is not None and entry.context.reference is not None:
+                orders.setdefault(entry.hold_id, entry.context.reference)
+            order = entry.context.reference or orders.get(entry.hold_id or "")
+            lines.append(statement_line(entry, balance, order))
             balance = lines[-1].balance.minor
         return tuple(lines)
 

@@ -30,10 +30,20 @@ class StatementLine:
     balance: Money
     """What remains in all lots, reserved parts included."""
     reference: str | None
+    """The order, refund or ticket; for a capture or release, at least that of its hold."""
 
 
-def statement_line(entry: Entry, balance_before: int) -> StatementLine:
-    """Tell a customer what *entry* did, given the balance before it in minor units."""
+def statement_line(entry: Entry, balance_before: int, reference: str | None) -> StatementLine:
+    """
+    Tell a customer what *entry* did.
+
+    Args:
+        entry: The entry.
+
+        balance_before: The balance before it, in minor units.
+
+        reference: The order it is about: its own reference, or that of the hold it moves.
+    """
     change = held = owed = 0
     for move in entry.moves:
         effect = EFFECTS[move.what]
@@ -48,5 +58,5 @@ def statement_line(entry: Entry, balance_before: int) -> StatementLine:
         held=entry.money(held),
         owed=entry.money(owed),
         balance=entry.money(balance_before + change),
-        reference=entry.context.reference,
+        reference=reference,
     )

@@ -80,6 +80,13 @@ def test_a_merchant_has_a_name(name) -> None:
         ({"restore_expired": "forgive"}, "expired"),
         ({"cashable": ["coins"]}, "funding"),
         ({"minimum_life": {"coins": None}}, "funding"),
+        ({"minimum_life": {"earned": 30}}, "minimum_life"),
+        ({"order": ("expiry",)}, "order"),
+        ({"hold_lasts": 24}, "hold_lasts"),
+        ({"hold_at_most": 24}, "hold_at_most"),
+        ({"grace": None}, "grace"),
+        ({"units": ["PTS"]}, "units"),
+        ({"ceilings": [Money.of("1.00", "USD")]}, "ceilings"),
     ],
 )
 def test_rules_that_do_not_exist_are_refused(rules, field) -> None:

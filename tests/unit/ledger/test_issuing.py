@@ -218,6 +218,13 @@ def test_a_price_below_zero_is_refused_and_a_gift_of_bought_value_is_not(shop) -
     assert shop.available() == "USD 1.00"
 
 
+@pytest.mark.parametrize("limits", ["shoes", {"categories": ["shoes"]}, 5])
+def test_limits_are_limits(shop, limits) -> None:
+    with shop.refuses(InvalidTerms) as refused:
+        shop.issue("1.00", limits=limits)
+    assert (refused.error.field, refused.error.value) == ("limits", limits)
+
+
 @pytest.mark.parametrize("funding", ["cash", "", None, 5])
 def test_funding_is_a_closed_list(shop, funding) -> None:
     with shop.refuses(InvalidTerms) as refused:
@@ -257,7 +264,7 @@ def test_a_ceiling_refuses_what_would_go_above_it(make_shop) -> None:
         usd("60.00"),
         usd("100.00"),
     )
-    assert "Issue at most USD 40.00" in str(error)
+    assert "There is room for USD 40.00" in str(error)
     shop.issue("40.00")
     assert shop.available() == "USD 100.00"
 
@@ -276,7 +283,7 @@ def test_a_ceiling_up_to_records_what_was_withheld(make_shop) -> None:
     assert (again.replayed, again.withheld) == (True, usd("10.00"))
     with shop.refuses(CeilingReached) as refused:
         shop.issue("0.01")
-    assert "Issue at most nothing" in str(refused.error)
+    assert "There is no room for more" in str(refused.error)
 
 
 @pytest.mark.parametrize("swept", [False, True])
@@ -287,6 +294,22 @@ def test_expired_value_takes_no_room_under_a_ceiling_swept_or_not(make_shop, swe
     if swept:
         shop.credit.expire_due()
     assert shop.issue("100.00").amount == usd("100.00")
+
+
+def test_a_ceiling_is_not_below_zero() -> None:
+    with pytest.raises(InvalidTerms) as refused:
+        Ceiling(usd("-0.01"))
+    assert (refused.value.field, refused.value.value) == ("maximum", usd("-0.01"))
+
+
+def test_value_that_arrives_by_transfer_stays_under_the_ceiling(make_shop) -> None:
+    shop = make_shop(ceilings=[Ceiling(usd("100.00"), above="up_to")])
+    shop.issue("60.00")
+    shop.issue("60.00", holder="c-18")
+    with shop.refuses(CeilingReached) as refused:
+        shop.credit.transfer("c-17", "c-18", usd("40.01"), key="t")
+    assert (refused.error.holder, refused.error.balance) == ("c-18", usd("60.00"))
+    assert shop.credit.transfer("c-17", "c-18", usd("40.00"), key="t").received.changed
 
 
 def test_two_ceilings_for_one_unit_are_refused(make_shop) -> None:

@@ -9,6 +9,7 @@ from storecredit.errors import (
     AccountFrozen,
     AccountMerged,
     HoldsActive,
+    InvalidKey,
     InvalidTerms,
     InvalidText,
     KeyReused,
@@ -164,6 +165,18 @@ def test_a_merger_is_repeated_with_its_key_and_not_with_another(shop) -> None:
     with shop.refuses(AccountMerged) as refused:
         merge(shop, key="n")
     assert (refused.error.holder, refused.error.into) == ("c-17", shop.account("c-18").id)
+
+
+def test_the_key_of_a_merger_is_looked_up_first(shop) -> None:
+    shop.issue("10.00")
+    shop.issue("10.00", holder="c-19")
+    merge(shop, key="m")
+    for into in ("c-19", "somebody new"):
+        with shop.refuses(KeyReused) as refused:
+            merge(shop, into=into, key="m")
+        assert refused.error.field == "into"
+    with shop.refuses(InvalidKey):
+        merge(shop, "nobody", "c-18", key="")
 
 
 def test_a_merged_holder_is_not_merged_elsewhere_nor_into_himself(shop) -> None:

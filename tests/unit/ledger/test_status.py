@@ -57,7 +57,7 @@ def test_nothing_new_goes_into_or_out_of_a_frozen_account(shop) -> None:
 
 def test_existing_holds_still_capture_release_and_lapse_while_frozen(shop, moves) -> None:
     shop.issue("50.00")
-    one, two, three = (shop.hold("10.00").hold_id for _ in range(3))
+    one, two, three = (shop.hold("10.00", reference="order 7").hold_id for _ in range(3))
     shop.hold("10.00", lapses=Period(hours=1))
     shop.credit.freeze("c-17", "USD", key="f")
     assert shop.credit.capture(one, key="a").amount == usd("10.00")
@@ -68,6 +68,7 @@ def test_existing_holds_still_capture_release_and_lapse_while_frozen(shop, moves
         shop.credit.resize(three, usd("4.00"), key="e")
     shop.clock.forward(hours=1)
     assert str(shop.credit.release_lapsed().amount) == "USD 10.00"
+    assert len(shop.credit.release_order("c-17", "order 7", key="g")) == 1
 
 
 def test_expiry_runs_and_debts_are_paid_while_frozen(shop) -> None:

@@ -1,6 +1,5 @@
 """The connections to one file: each in the hands of one block at a time, and none across a fork."""
 
-import contextlib
 import os
 import random
 import sqlite3
@@ -61,11 +60,7 @@ class Connections:
             StorageUnusable: The file.
             StorageBusy, StorageUnavailable: The engine.
         """
-        connection = None
-        with contextlib.suppress(IndexError):
-            connection = self._idle.pop()
-        if connection is None:
-            connection = self.patiently(self._open_one)
+        connection = self._newest_idle() or self.patiently(self._open_one)
         self._out.add(connection)
         return connection
 
@@ -127,9 +122,14 @@ class Connections:
     def _close_idle(self) -> None:
         if self._pid != os.getpid():
             return
-        with contextlib.suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        while (connection := self._newest_idle()) is not None:
+            connection.close()
+
+    def _newest_idle(self) -> sqlite3.Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def enter_process(self) -> int:
         """

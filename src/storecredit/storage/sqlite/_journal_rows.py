@@ -1,12 +1,11 @@
 """Journal rows: read again only if every column agrees with the body that the digest covers (A14)."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from storecredit.errors import JournalBroken
 from storecredit.ledger import PRIVATE_FIELDS, Account, Entry, canonical, private_value, read_entry
-from storecredit.storage.sqlite._rows import UNREADABLE, Row, local_bytes
+from storecredit.storage.sqlite._rows import UNREADABLE, Row, local_bytes, read_json
 
 ENTRY_COLUMNS: Final = ("sequence", "id", "key", "body", "digest")
 
@@ -59,6 +58,8 @@ def read_row(account: Account, row: Row, private: Iterable[Row]) -> Entry:
     """
     sequence, local, key, body, digest = row
     try:
+        if not (isinstance(body, str) and isinstance(digest, bytes)):
+            raise TypeError(body)
         entry = read_entry(account.unit, body, digest, private=_read_private(account, private))
         columns: dict[str, tuple[object, object]] = {
             "account": (account.id, entry.account),
@@ -80,10 +81,10 @@ def read_row(account: Account, row: Row, private: Iterable[Row]) -> Entry:
 def _read_private(account: Account, rows: Iterable[Row]) -> Private:
     found: dict[str, tuple[str, Any]] = {}
     for sequence, field, salt, value in rows:
-        if field not in PRIVATE_FIELDS:
+        if field not in PRIVATE_FIELDS or not isinstance(salt, str):
             raise JournalBroken(account.id, sequence, "it has a private field that nobody wrote")
         try:
-            found[field] = (salt, json.loads(value))
+            found[field] = (salt, read_json(value))
         except UNREADABLE:
             problem = f"its {field} cannot be read"
             raise JournalBroken(account.id, sequence, problem) from None

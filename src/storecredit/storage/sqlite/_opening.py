@@ -52,8 +52,9 @@ def connect(path: str, name: str, synchronous: str) -> sqlite3.Connection:
         for setting in _SETTINGS:
             connection.execute(setting)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
-        if _version(connection, name) < VERSION:
-            _log_ahead(connection, name)
+        outdated = _version(connection, name) < VERSION
+        _log_ahead(connection, name)
+        if outdated:
             _upgrade(connection, name)
     except BaseException:
         connection.close()
@@ -107,7 +108,7 @@ def _too_new(name: str, version: int) -> StorageUnusable:
 
 
 def _log_ahead(connection: sqlite3.Connection, name: str) -> None:
-    """Switch the file to write-ahead logging, for good: readers and a writer then coexist."""
+    """Use write-ahead logging, which the file remembers: readers and a writer then coexist."""
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StorageUnusable(

@@ -74,6 +74,18 @@ def unit_of_row(code: str, digits: int) -> Unit:
     return known if known.digits == digits else Currency(code, digits, known.name)
 
 
+def read_json(text: object) -> Any:
+    """
+    Read a column of JSON text.
+
+    Raises:
+        TypeError, ValueError: It is no text, though it may be the same bytes, or no JSON.
+    """
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return json.loads(text)
+
+
 def _read_instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
@@ -116,7 +128,7 @@ def read_account(id_: AccountId, merchant: str, holder: str, unit: Unit, row: Ro
             dict(zip(TOTALS, row[_TOTALS_FROM:_TOTALS_UPTO], strict=True)),
             AccountStatus.OPEN if status == "open" else AccountStatus(status),
             None if limit is None else read_limit(limit),
-            None if spenders is None else tuple(json.loads(spenders)),
+            None if spenders is None else tuple(read_json(spenders)),
             merged_into,
         )
     except UNREADABLE:
@@ -173,8 +185,8 @@ def read_lot(account: AccountId, row: Row) -> Lot:
             effective_at=issued_at if effective == issued else _read_instant(effective),
             expires_at=None if expires is None else _read_instant(expires),
             priority=priority,
-            limits=None if limits is None else Limits.from_json(json.loads(limits)),
-            paid=None if paid is None else Paid.from_json(json.loads(paid)),
+            limits=None if limits is None else Limits.from_json(read_json(limits)),
+            paid=None if paid is None else Paid.from_json(read_json(paid)),
         )
         amount, remaining, held, expired, revoked = row[10:15]
         if row[16] != (remaining > 0):
@@ -234,7 +246,7 @@ def read_hold(account: AccountId, version: int, row: Row) -> Hold:
             HoldStatus(status),
             tuple(
                 Draw(None if lot is None else LotId(f"{account}.{lot}"), amount)
-                for lot, amount in json.loads(draws)
+                for lot, amount in read_json(draws)
             ),
             captured,
         )

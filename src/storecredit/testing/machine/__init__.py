@@ -1,0 +1,22 @@
+"""
+A Hypothesis state machine over every command, against a naive model of the ledger.
+
+`LedgerMachine` drives any storage; `model` and `naive_ledger` say what should happen, written
+from the rules and not from the ledger; `strategies` makes the commands.
+"""
+
+from storecredit.testing.machine.known import Known
+from storecredit.testing.machine.ledger_machine import AlwaysSwept, LedgerMachine, NeverSwept
+from storecredit.testing.machine.naive_ledger import NaiveLedger
+from storecredit.testing.machine.requests import Request
+from storecredit.testing.machine.strategies import COMMANDS
+
+__all__ = [
+    "COMMANDS",
+    "AlwaysSwept",
+    "Known",
+    "LedgerMachine",
+    "NaiveLedger",
+    "NeverSwept",
+    "Request",
+]
