@@ -218,6 +218,13 @@ class Unit:
     def record(self, merchant: str, kind: str, name: str) -> Record | None:
         return self.tables.records.get((merchant, kind, self.same(name)))
 
+    def record_kinds(self, merchant: str) -> list[str]:
+        names = self.tables.records
+        return sorted({self.kind_of(kind) for owner, kind, _ in names if owner == merchant})
+
+    def kind_of(self, kind: str) -> str:
+        return kind
+
     def records(
         self,
         merchant: str,
@@ -1452,6 +1459,14 @@ class CountsCommittedVersionsOnly(CommittedUnit):
         if record.version != (1 if before is None else before.version + 1):
             raise ConcurrentChange(record.id, record.version - 1)
         self.tables.records[record.merchant, record.kind, record.id] = record
+
+
+@reported_by(
+    "s11_the_kinds_of_records_are_told_apart_by_merchant",
+)
+class ListsKindsWithoutTheirCase(Unit):
+    def kind_of(self, kind: str) -> str:
+        return kind.lower()
 
 
 @reported_by(

@@ -365,16 +365,18 @@ def test_a_private_field_of_an_entry_that_is_not_there_is_named(path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "statement", ["DELETE FROM accounts", "DELETE FROM wallets"], ids=["account", "wallet"]
+    "statement",
+    [
+        "DELETE FROM accounts WHERE wallet = (SELECT number FROM wallets WHERE holder = 'anna')",
+        "DELETE FROM wallets WHERE holder = 'anna'",
+    ],
+    ids=["account", "wallet"],
 )
 def test_a_journal_without_its_account_is_named(path: Path, statement: str) -> None:
-    anna = number_of(path, "anna", "USD")
-    name = accounts(path)[anna]
-    of_anna = "number" if "accounts" in statement else "holder = 'anna' AND 0 <>"
-    value = anna if "accounts" in statement else 1
-    tampered_with(path, f"{statement} WHERE {of_anna} {'=' if value == anna else ''} {value}")
-    problems = [problem for problem in verified(path).problems if problem.account == name]
-    assert [problem.what for problem in problems] == ["its journal has no account row"]
+    name = accounts(path)[number_of(path, "anna", "USD")]
+    tampered_with(path, statement)
+    problems = [problem.what for problem in verified(path).problems if problem.account == name]
+    assert problems == ["its journal has no account row"]
 
 
 # -- what only anchors can show ------------------------------------------------------------

@@ -86,6 +86,10 @@ class Loaded:
     """The wallet to open with the account's first entry."""
 
 
+_LONGEST_PAUSE: Final = 0.5
+"""The longest pause between two attempts, in seconds."""
+
+
 class Door:
     """What all verbs of `StoreCredit` share. Instances hold no state but their collaborators."""
 
@@ -119,7 +123,8 @@ class Door:
             except ConflictError as conflict:
                 if not conflict.retryable:
                     raise
-                self._sleep(random.uniform(0, 0.002 * 2**attempt))
+                pause = min(0.002 * 2**attempt, _LONGEST_PAUSE)
+                self._sleep(random.uniform(0, pause))
         with self.storage.transaction() as unit:
             return work(unit)
 

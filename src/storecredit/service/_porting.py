@@ -61,7 +61,7 @@ class Porting(Door):
         self,
         target: AnyTarget,
         *,
-        record_kinds: Iterable[str] = (),
+        record_kinds: Iterable[str] | None = None,
         progress: Progress | None = None,
     ) -> ExportSummary:
         """
@@ -75,7 +75,7 @@ class Porting(Door):
             target: A path, or a stream of bytes or text. A path that ends in ``.gz`` is
                 compressed, and a file takes its name only when it is whole.
 
-            record_kinds: The kinds of records to write besides the accounts (S11).
+            record_kinds: The kinds of records to write besides the accounts (S11); None: all.
 
             progress: Called with the number of entries written so far.
 

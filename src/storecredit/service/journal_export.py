@@ -42,7 +42,7 @@ def export(
     merchant: str,
     write: Write,
     *,
-    record_kinds: Iterable[str],
+    record_kinds: Iterable[str] | None,
     progress: Callable[[int], None] | None,
 ) -> ExportSummary:
     """
@@ -73,7 +73,8 @@ def export(
             put(entry_text(entry), "entries")
             if progress is not None and counted["entries"] % _PROGRESS_EVERY == 0:
                 progress(counted["entries"])
-    for kind in sorted(set(record_kinds)):
+    kinds = reader.record_kinds(merchant) if record_kinds is None else sorted(set(record_kinds))
+    for kind in kinds:
         for record in _records(reader, merchant, kind):
             put(_checked(record), "records")
     trailer = Trailer(Counts(**counted), digest.text())

@@ -332,6 +332,10 @@ class _Transaction:
         key = (merchant, kind, name)
         return self._records.get(key) or self._kept.records.get(key)
 
+    def record_kinds(self, merchant: str) -> list[str]:
+        names = (*self._kept.records, *self._records)
+        return sorted({kind for owner, kind, _ in names if owner == merchant})
+
     def records(
         self,
         merchant: str,

@@ -134,6 +134,10 @@ class Reader(Protocol):
         """Return that record, or None."""
         ...
 
+    def record_kinds(self, merchant: str) -> list[str]:
+        """Return the kinds that the merchant has records of, in order."""
+        ...
+
     def records(
         self,
         merchant: str,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from storecredit.errors import JournalBroken
 from storecredit.ledger import PRIVATE_FIELDS, Account, Entry, canonical, private_value, read_entry
-from storecredit.storage.sqlite._rows import UNREADABLE, Row, local_bytes, read_json
+from storecredit.storage.sqlite._rows import UNREADABLE, Row, local_bytes, read_json, whole
 
 ENTRY_COLUMNS: Final = ("sequence", "id", "key", "body", "digest")
 
@@ -35,18 +35,18 @@ def read_journal(account: Account, rows: Iterable[Row], private: Iterable[Row]) 
     """
     waiting = iter(private)
     sealed = next(waiting, None)
-    sequence = 0
     for row in rows:
         sequence = row[0]
         of_this = []
         while sealed is not None and sealed[0] == sequence:
             of_this.append(sealed)
             sealed = next(waiting, None)
-        if sealed is not None and sealed[0] < sequence:
-            break
         yield read_row(account, row, of_this)
+        if sealed is not None and whole(sealed[0]) <= sequence:
+            break
     if sealed is not None:
-        raise JournalBroken(account.id, sealed[0], "private fields are kept for an entry not here")
+        problem = "private fields are kept for an entry that is not there"
+        raise JournalBroken(account.id, whole(sealed[0]), problem)
 
 
 def read_row(account: Account, row: Row, private: Iterable[Row]) -> Entry:
@@ -57,6 +57,8 @@ def read_row(account: Account, row: Row, private: Iterable[Row]) -> Entry:
         JournalBroken: A column and the body do not agree, or the body cannot be read.
     """
     sequence, local, key, body, digest = row
+    if not isinstance(sequence, int):
+        raise JournalBroken(account.id, 0, "an entry has no number any more")
     try:
         if not (isinstance(body, str) and isinstance(digest, bytes)):
             raise TypeError(body)

@@ -8,13 +8,16 @@ from typing import Final
 from storecredit.ledger import AccountId, unit_of, wallet_of
 from storecredit.storage.sqlite._rows import UNREADABLE, Row
 
-_ALL: Final = """
+# Ids that are no texts any more would stand behind every page.
+_NAMED: Final = "typeof(w.id) = 'text' AND typeof(a.unit) = 'text'"
+
+_ALL: Final = f"""
 SELECT w.merchant, w.id, a.unit FROM wallets AS w JOIN accounts AS a ON a.wallet = w.number
-WHERE (w.id, a.unit) > (?, ?) ORDER BY w.id, a.unit LIMIT ?
+WHERE (w.id, a.unit) > (?, ?) AND {_NAMED} ORDER BY w.id, a.unit LIMIT ?
 """
-_OF_MERCHANT: Final = """
+_OF_MERCHANT: Final = f"""
 SELECT w.merchant, w.id, a.unit FROM wallets AS w JOIN accounts AS a ON a.wallet = w.number
-WHERE (w.id, a.unit) > (?, ?) AND w.merchant = ? ORDER BY w.id, a.unit LIMIT ?
+WHERE (w.id, a.unit) > (?, ?) AND {_NAMED} AND w.merchant = ? ORDER BY w.id, a.unit LIMIT ?
 """
 
 _DUE: Final = "l.is_open = 1 AND l.expires_at <= ? AND l.remaining > l.held"
@@ -53,7 +56,7 @@ SELECT count(*) FROM (SELECT 1 FROM holds AS h INDEXED BY holds_lapsing WHERE {_
 _MANY: Final = 10_000
 
 # The first entry of each journal whose account or wallet is gone: one step of the key for each.
-_ORPHANS: Final = """
+_ORPHANS: Final = f"""
 WITH RECURSIVE journals (account) AS (
     SELECT min(account) FROM entries
     UNION ALL
@@ -64,7 +67,7 @@ SELECT (SELECT body FROM entries WHERE account = journals.account ORDER BY seque
 FROM journals
 WHERE account IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM accounts AS a JOIN wallets AS w ON w.number = a.wallet
-    WHERE a.number = journals.account
+    WHERE a.number = journals.account AND {_NAMED}
 )
 """
 

@@ -91,6 +91,7 @@ _RECORD: Final = "SELECT version, body FROM records WHERE merchant = ? AND kind 
 _REFERENCES: Final = (
     "SELECT name, value FROM record_references WHERE merchant = ? AND kind = ? AND id = ?"
 )
+_RECORD_KINDS: Final = "SELECT DISTINCT kind FROM records WHERE merchant = ? ORDER BY kind"
 _RECORD_IDS: Final = (
     "SELECT id FROM records WHERE merchant = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?"
 )
@@ -99,7 +100,8 @@ _REFERRING_IDS: Final = (
     " WHERE merchant = ? AND kind = ? AND name = ? AND value = ? AND id > ? ORDER BY id LIMIT ?"
 )
 
-_LAST: Final = 2**63 - 1
+_LAST: Final = b"\xff" * 8
+"""Sorts behind every number, and behind every text that has taken a number's place."""
 
 
 class Reading:
@@ -234,8 +236,7 @@ class Reading:
     def journal(
         self, account: Account, *, after: int = 0, upto: int | None = None
     ) -> Iterator[Entry]:
-        last = _LAST if upto is None else upto
-        bounds = (self._number(account.id), after + 1, last)
+        bounds = (self._number(account.id), after + 1, _LAST if upto is None else upto)
         rows = self._execute(_JOURNAL, bounds)
         return read_journal(account, rows, self._execute(_PRIVATE, bounds))
 
@@ -275,6 +276,9 @@ class Reading:
             body=json.loads(row[1]),
             references=dict(self._execute(_REFERENCES, (merchant, kind, name)).fetchall()),
         )
+
+    def record_kinds(self, merchant: str) -> list[str]:
+        return [kind for (kind,) in self._execute(_RECORD_KINDS, (merchant,)).fetchall()]
 
     def records(
         self,

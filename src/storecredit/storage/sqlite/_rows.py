@@ -207,7 +207,7 @@ def read_lot(account: AccountId, row: Row) -> Lot:
     except JournalBroken:
         raise
     except UNREADABLE:
-        raise JournalBroken(account, _whole(sequence), "the row of a lot cannot be read") from None
+        raise JournalBroken(account, whole(sequence), "the row of a lot cannot be read") from None
 
 
 # Holds
@@ -279,5 +279,6 @@ def local_bytes(thing: str) -> bytes:
         return b""
 
 
-def _whole(value: object) -> int:
+def whole(value: object) -> int:
+    """Return a column that should be a whole number; 0 where it is none."""
     return value if isinstance(value, int) else 0

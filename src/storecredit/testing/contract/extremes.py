@@ -15,7 +15,9 @@ from storecredit.values import CustomUnit, Money
 MOST: Final = 2**63 - 1
 EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)
-ANY_TEXT: Final = "  Ωmega 日本語 \u05e9\u05dc\u05d5\u05dd \u202eنص हिन्दी 👩‍👩‍👧 e\u0301 ' \" \\ %s {} -- "
+ANY_TEXT: Final = (
+    "  Ωmega 日本語 \u05e9\u05dc\u05d5\u05dd \u202eنص हिन्दी 👩‍👩‍👧 e\u0301 ' \" \\ %s {} -- "
+)
 
 
 class ExtremeDuties(Duties):

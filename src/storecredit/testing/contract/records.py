@@ -140,6 +140,19 @@ class RecordDuties(Duties):
             assert listed == ids, f"in pages of {limit}"
         assert page_of(storage, after="Z", limit=2) == ["a", "aa"]
 
+    def test_s11_the_kinds_of_records_are_told_apart_by_merchant(self) -> None:
+        storage = self.fresh()
+        kinds = sorted(["refund case", "payment", "Payment", "payment "])
+        with storage.snapshot() as reader:
+            assert reader.record_kinds("acme") == []
+        for kind in kinds:
+            for number in ("1", "2"):
+                put(storage, Record(merchant="acme", kind=kind, id=number, version=1, body={}))
+        put(storage, Record(merchant="other", kind="visit", id="1", version=1, body={}))
+        with storage.snapshot() as reader:
+            assert reader.record_kinds("acme") == kinds
+            assert reader.record_kinds("other") == ["visit"]
+
     def test_s11_records_are_kept_in_the_transaction_of_the_accounts(self) -> None:
         shop = self.shop()
         shop.credit.issue("anna", usd("5.00"), funding="refund", key="a1")

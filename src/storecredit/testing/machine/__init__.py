@@ -9,6 +9,7 @@ from storecredit.testing.machine.known import Known
 from storecredit.testing.machine.ledger_machine import AlwaysSwept, LedgerMachine, NeverSwept
 from storecredit.testing.machine.naive_ledger import NaiveLedger
 from storecredit.testing.machine.requests import Request
+from storecredit.testing.machine.side_by_side import SideBySide
 from storecredit.testing.machine.strategies import COMMANDS
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "NaiveLedger",
     "NeverSwept",
     "Request",
+    "SideBySide",
 ]

@@ -162,8 +162,9 @@ class SideBySide:
             assert answer.accounts == len(expected), (answer, expected)
             return
         receipts = receipts_of(answer)
-        assert len(receipts) == len(expected), (receipts, expected)
-        for receipt, each in zip(receipts, expected, strict=True):
+        new = [receipt for receipt in receipts if not receipt.replayed]
+        assert len(new) == len(expected), (receipts, expected)
+        for receipt, each in zip(new, expected, strict=True):
             check_receipt(receipt, each)
             self._learn(request, receipt, each)
         if receipts:
@@ -179,7 +180,8 @@ class SideBySide:
         places = {id(book): number for number, book in enumerate(trial.books)}
         numbers = {book.account: places[id(book)] for book in trial.books if book.account}
         if not isinstance(answer, Sweep):
-            for receipt, each in zip(receipts_of(answer), expected, strict=True):
+            new = [receipt for receipt in receipts_of(answer) if not receipt.replayed]
+            for receipt, each in zip(new, expected, strict=True):
                 each.book.account = receipt.entry.account
                 numbers[receipt.entry.account] = places[id(each.book)]
         return numbers
