@@ -362,8 +362,9 @@ def test_an_error_of_the_engine_inside_a_block_undoes_it_and_shows_no_statement(
     shop: Path,
 ) -> None:
     storage = SQLiteStorage(shop)
-    with sqlite3.connect(shop) as other:
-        other.execute("DROP TABLE records")
+    other = sqlite3.connect(shop)
+    other.execute("DROP TABLE records")
+    other.close()
     with pytest.raises(StorageUnusable) as refused, storage.transaction() as work:
         work.record("acme", "case", "secret-4711")
     assert_no_driver_text(refused.value)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from storecredit import CustomUnit, Limits, Merchant, Money, Period, StoreCredit
-from storecredit.service import Anchor, Problem, Verification
+from storecredit.service import About, Anchor, Problem, Verification
 from storecredit.storage import Reader, SQLiteStorage, UnitOfWork
 from storecredit.storage.sqlite._reading import Reading
 from storecredit.testing import SettableClock
@@ -36,7 +36,12 @@ def usd(amount: str) -> Money:
 
 def tell_the_story(credit: StoreCredit, clock: SettableClock) -> None:
     """A small ledger through public verbs, with every kind of row in it."""
-    who = {"actor": "Mia", "reason": "asked by phone", "note": "is angry", "data": {"call": "7"}}
+    who: About = {
+        "actor": "Mia",
+        "reason": "asked by phone",
+        "note": "is angry",
+        "data": {"call": "7"},
+    }
     bought = credit.issue(
         "anna", usd("20.00"), funding="purchased", paid=usd("18.00"), key="top-up", actor="Mia"
     )
@@ -403,12 +408,11 @@ def test_a_truncation_with_matching_state_is_shown_by_anchors_alone(
 def test_a_journal_that_was_written_anew_is_shown_by_anchors_alone(tmp_path: Path) -> None:
     found = []
     for file, amount in (("true.db", "20.00"), ("false.db", "2.00")):
-        ids = iter((NOON_ID,))
         credit = StoreCredit(
             SQLiteStorage(tmp_path / file),
             ACME,
             clock=SettableClock(NOON),
-            new_id=lambda ids=ids: next(ids),
+            new_id=lambda: NOON_ID,
         )
         credit.issue("anna", usd(amount), funding="refund", key="return-1")
         found.append(credit.heads())

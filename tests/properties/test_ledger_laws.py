@@ -10,7 +10,7 @@ from itertools import count, product
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from storecredit.errors import (
@@ -25,6 +25,7 @@ from storecredit.ledger import (
     Context,
     Line,
     Lot,
+    Merchant,
     OrderOfUse,
     Wanted,
     account_of,
@@ -60,7 +61,7 @@ def a_shop(clock: SettableClock | None = None) -> StoreCredit:
     ids = count(1)
     return StoreCredit(
         MemoryStorage(),
-        "acme",
+        Merchant(id="acme", units=(POINTS,)),
         clock=clock or SettableClock(NEW_YEAR),
         new_id=lambda: uuid.UUID(int=next(ids)),
         salt=lambda: b"salt",
@@ -246,13 +247,13 @@ def test_restores_never_give_back_more_than_was_taken_lot_by_lot(
     back = dict.fromkeys(made, 0)
     for number, minor in enumerate(asked):
         left = spent - sum(back.values())
-        try:
-            receipt = shop.restore(redeemed.entry_id, amount=usd(minor), key=f"r{number}")
-        except RestoreExceedsRedemption as refusal:
-            assert minor > left
-            assert (refusal.taken, refusal.restored) == (usd(spent), usd(spent - left))
+        if minor > left:
+            with pytest.raises(RestoreExceedsRedemption) as refusal:
+                shop.restore(redeemed.entry_id, amount=usd(minor), key=f"r{number}")
+            assert refusal.value.taken == usd(spent)
+            assert refusal.value.restored == usd(spent - left)
             continue
-        assert minor <= left
+        receipt = shop.restore(redeemed.entry_id, amount=usd(minor), key=f"r{number}")
         for move in receipt.moves:
             back[move.lot] += move.amount
         assert all(back[lot] <= taken.get(lot, 0) for lot in made)
@@ -382,6 +383,7 @@ class Told:
             self.made["entry"].append(receipt.entry_id)
 
 
+@settings(max_examples=settings().max_examples * 4)
 @given(
     st.lists(
         st.tuples(
@@ -442,7 +444,7 @@ def test_the_canonical_form_of_an_entry_reads_back_as_the_entry(
         for name in PRIVATE_FIELDS
         if name in entry.salts
     }
-    assert read_entry(entry.unit, entry.body, entry.digest, private) == entry
+    assert read_entry(entry.unit, entry.body, entry.digest, private=private) == entry
 
 
 @given(keys(), keys(), small)
@@ -536,5 +538,6 @@ def test_a_merger_keeps_every_sum(
     before = worth("ann", "bob")
     shop.merge("ann", "bob", key="merge")
     assert worth("bob") == before
-    assert shop.wallet("ann").accounts == shop.wallet("bob").accounts
+    if of_ann or debt:
+        assert shop.wallet("ann").accounts == shop.wallet("bob").accounts
     assert shop.verify().ok

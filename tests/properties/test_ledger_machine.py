@@ -56,7 +56,7 @@ class OnSQLite(LedgerMachine):
 
 @pytest.mark.parametrize(
     ("machine", "share"),
-    [(LedgerMachine, 3), (NeverSwept, 6), (AlwaysSwept, 6), (OnSQLite, 20)],
+    [(LedgerMachine, 2), (NeverSwept, 4), (AlwaysSwept, 4), (OnSQLite, 15)],
     ids=["swept at random", "never swept", "always swept", "on SQLite"],
 )
 def test_every_command_does_what_the_naive_model_says(

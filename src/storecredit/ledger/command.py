@@ -101,8 +101,9 @@ def request_of(command: Command) -> dict[str, Any]:
     request: dict[str, Any] = {}
     for name in _compared_fields(type(command)):
         value = getattr(command, name)
-        if value is not None and value is not False and value != ():
-            request[name] = _plain(value)
+        if value is None or value is False or (value.__class__ is tuple and not value):
+            continue
+        request[name] = _plain(value)
     return request
 
 
@@ -161,6 +162,8 @@ def _plain(value: Any) -> Any:
     encode = _PLAIN.get(type(value))
     if encode is not None:
         return encode(value)
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):

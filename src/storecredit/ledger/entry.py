@@ -153,17 +153,15 @@ def write_entry(
         public = _public_context(context)
         seals, salts = _seal(context, salt)
     # Canonical JSON by hand, keys in order: the general encoder costs four times as much.
-    parts = [
-        f'{{"account":"{account}","at":"{write_instant(at)}"',
-        f',"context":{canonical_map(public)}' if public else "",
-        f',"facts":{canonical_map(facts)}' if facts else "",
-        f',"key":{quoted(key)},"kind":"{kind}","moves":[',
-        ",".join([move.text() for move in moves]),
-        f'],"request":{canonical_map(request)}' if request else "]",
-        f',"sealed":{canonical_map(seals)}' if seals else "",
-        f',"sequence":{sequence}}}',
-    ]
-    text = "".join(parts)
+    told = f',"context":{canonical_map(public)}' if public else ""
+    decided = f',"facts":{canonical_map(facts)}' if facts else ""
+    moved = ",".join([move.text() for move in moves])
+    asked = f',"request":{canonical_map(request)}' if request else ""
+    sealed = f',"sealed":{canonical_map(seals)}' if seals else ""
+    text = (
+        f'{{"account":"{account}","at":"{write_instant(at)}"{told}{decided},"key":{quoted(key)}'
+        f',"kind":"{kind}","moves":[{moved}]{asked}{sealed},"sequence":{sequence}}}'
+    )
     return Entry(
         account=account,
         unit=unit,

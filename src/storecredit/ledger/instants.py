@@ -9,7 +9,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 
 def write_instant(at: datetime) -> str:
     """Write *at*, which is in UTC, for the journal."""
-    return at.isoformat(timespec="microseconds")[:26] + "Z"
+    return at.isoformat("T", "microseconds")[:26] + "Z"
 
 
 def read_instant(text: str) -> datetime:

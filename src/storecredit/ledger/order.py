@@ -1,7 +1,7 @@
 """The order of use: which lot is drawn from first (A3), as data."""
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from types import MappingProxyType
@@ -64,10 +64,32 @@ class OrderOfUse:
         """Return what *lot* is sorted by."""
         return tuple([_VALUES[name](lot) for name in self.keys])
 
+    def walk(self, lots: Iterable[Lot]) -> Iterator[Lot]:
+        """
+        Yield *lots* one after the other, the first to be used first.
+
+        Few commands need more than a lot or two of many, so only what is asked for is put in
+        order: the lots are parted by the strongest key, and each part, when its turn has come,
+        by the next.
+        """
+        return _walk(list(lots), self.keys)
+
     def sorted(self, lots: Iterable[Lot]) -> list[Lot]:
         """Return *lots*, the first to be used first."""
         found = lots if isinstance(lots, list) else list(lots)
         return sorted(found, key=self.key) if len(found) > 1 else found
+
+
+def _walk(lots: list[Lot], keys: tuple[OrderKey, ...]) -> Iterator[Lot]:
+    if len(lots) < 2:
+        yield from lots
+        return
+    value = _VALUES[keys[0]]
+    parts: dict[Any, list[Lot]] = {}
+    for lot in lots:
+        parts.setdefault(value(lot), []).append(lot)
+    for each in sorted(parts):
+        yield from _walk(parts[each], keys[1:])
 
 
 def _cost(lot: Lot) -> Fraction:

@@ -74,10 +74,9 @@ def place(lots: Iterable[Lot], wanted: Wanted) -> tuple[Draw, ...]:
     lines, no other choice covers more of them, and among those the order of use decides, lot by
     lot (T3); without, only unlimited lots are used (A4).
     """
-    candidates = wanted.order.sorted([lot for lot in lots if _refusal(lot, wanted) is None])
     if wanted.lines is None:
-        return _in_order(candidates, wanted.amount)
-    return _over_lines(candidates, wanted.lines, wanted.amount)
+        return _in_order(lots, wanted)
+    return _over_lines(lots, wanted, wanted.lines)
 
 
 def explain(lots: Iterable[Lot], wanted: Wanted, draws: Iterable[Draw]) -> tuple[LotUse, ...]:
@@ -120,18 +119,19 @@ def _limited(limits: Limits, wanted: Wanted) -> Because | None:
     return None
 
 
-def _in_order(lots: Sequence[Lot], amount: int) -> tuple[Draw, ...]:
-    draws = []
-    for lot in lots:
-        taken = min(lot.remaining - lot.held, amount)
-        draws.append(Draw(lot.id, taken))
-        amount -= taken
-        if not amount:
-            break
+def _in_order(lots: Iterable[Lot], wanted: Wanted) -> tuple[Draw, ...]:
+    draws, amount = [], wanted.amount
+    for lot in wanted.order.walk(lots):
+        if _refusal(lot, wanted) is None:
+            taken = min(lot.remaining - lot.held, amount)
+            draws.append(Draw(lot.id, taken))
+            amount -= taken
+            if not amount:
+                break
     return tuple(draws)
 
 
-def _over_lines(lots: Sequence[Lot], lines: Sequence[Line], amount: int) -> tuple[Draw, ...]:
+def _over_lines(lots: Iterable[Lot], wanted: Wanted, lines: Sequence[Line]) -> tuple[Draw, ...]:
     """
     Maximum flow from lots to lines, saturating the lots one after the other.
 
@@ -140,8 +140,8 @@ def _over_lines(lots: Sequence[Lot], lines: Sequence[Line], amount: int) -> tupl
     1956; the lots that can be served form a polymatroid).
     """
     flow = _Flow([line.amount.minor for line in lines])
-    draws = []
-    for lot in lots:
+    draws, amount = [], wanted.amount
+    for lot in wanted.order.sorted([lot for lot in lots if _refusal(lot, wanted) is None]):
         limits = lot.terms.limits
         allowed = [
             index for index, line in enumerate(lines) if limits is None or limits.allows_line(line)

@@ -177,7 +177,9 @@ def draws_for(asked: Spends, draft: Draft, doing: str) -> tuple[Draw, ...]:
         draft.lot(asked.lot)
     draws = draft.draw(wanted_by(asked, draft, amount))
     reached = sum([draw.amount for draw in draws])
-    if draft.account.owed or draft.account.limit is not None or asked.exceed_limit:
+    account = draft.account
+    indebted = account.owed or account.totals["owed_held"]
+    if indebted or account.limit is not None or asked.exceed_limit:
         draws, reached = _with_limit(asked, draft, draws, amount)
     if reached < amount and (asked.taking is Taking.ALL_OR_NOTHING or not reached):
         raise insufficient(draft, amount, reached, doing)
@@ -220,16 +222,21 @@ def _with_limit(
     if asked.exceed_limit:
         line = max(line, amount - from_lots)
     if line < 0:
-        lots = draft.account.lots
-        limited = sum(
-            draw.amount
-            for draw in draws
-            if draw.lot is not None and lots[draw.lot].terms.limits is not None
-        )
-        reached = max(min(from_lots, draft.available() + limited + line), 0)
+        spendable = draft.available() + _limited_reach(asked, draft) + line
+        reached = max(min(from_lots, spendable), 0)
         return _first(draws, reached), reached
     on_limit = min(line, amount - from_lots) if asked.lot is None else 0
     return (*draws, *([Draw(None, on_limit)] if on_limit else [])), from_lots + on_limit
+
+
+def _limited_reach(asked: Spends, draft: Draft) -> int:
+    """Return how much limited lots alone could pay of the lines, whatever is asked for."""
+    if asked.lines is None:
+        return 0
+    due = sum(line.amount.minor for line in asked.lines)
+    wanted = attrs.evolve(wanted_by(asked, draft, due), lot=None)
+    limited = [lot for lot in draft.account.lots.values() if lot.terms.limits is not None]
+    return sum(draw.amount for draw in draft.draw(wanted, lots=limited))
 
 
 def reserve(draft: Draft, hold: HoldId, draws: tuple[Draw, ...]) -> None:

@@ -173,14 +173,18 @@ class Door:
         account = loaded.account
         if loaded.repeated is not None:
             check_repeat(loaded.repeated, asked.command, asked.request, asked.context)
-            return Receipt(account.holder, account.unit, loaded.repeated, replayed=True)
+            return self._receipt(account, loaded.repeated, replayed=True)
         change = self._decide(account, asked, self._instant(asked.at))
         if change is not None:
             if loaded.opens is not None:
                 tx.add_wallet(loaded.opens)
             tx.append(change)
-        recorded = None if change is None else change.entry
-        return Receipt(account.holder, account.unit, recorded)
+        return self._receipt(account, None if change is None else change.entry)
+
+    def _receipt(
+        self, account: Account, recorded: Entry | None, *, replayed: bool = False
+    ) -> Receipt:
+        return Receipt(account.holder, self._declared(account.unit), recorded, replayed)
 
     def _decide(self, account: Account, asked: Asked, at: datetime) -> Change | None:
         return decide(
@@ -286,6 +290,13 @@ class Door:
             return account_of(thing)
         except (ValueError, AttributeError, TypeError):
             raise unknown(thing) from None
+
+    def _declared(self, unit: Unit) -> Unit:
+        """Return *unit* as the merchant declares it: a storage keeps no name and no cost basis."""
+        for own in self.merchant.units:
+            if own == unit:
+                return own
+        return unit
 
     def _unit(self, unit: str | Unit) -> Unit:
         return self.merchant.unit(unit)

@@ -46,7 +46,7 @@ from storecredit.ledger import (
 )
 from storecredit.service._door import Asked, Door, Loaded
 from storecredit.service.about import About
-from storecredit.service.receipts import Receipt, TransferReceipt
+from storecredit.service.receipts import TransferReceipt
 from storecredit.storage.protocols import UnitOfWork, Wallet
 from storecredit.values import AnyMoney, ExchangeRate, Rounding, Unit
 
@@ -258,7 +258,6 @@ class Moving(Door):
         require_key(key)
         require_text("holder", holder)
         require_text("into", into)
-        require_key(key)
 
         def work(tx: UnitOfWork) -> tuple[TransferReceipt, ...]:
             source = tx.wallet(self.merchant.id, holder)
@@ -321,10 +320,8 @@ class Moving(Door):
         for change in sorted(changes, key=lambda change: change.entry.account):
             tx.append(change)
         return TransferReceipt(
-            Receipt(near.account.holder, near.account.unit, sent.entry),
-            Receipt(
-                far.account.holder, far.account.unit, None if received is None else received.entry
-            ),
+            self._receipt(near.account, sent.entry),
+            self._receipt(far.account, None if received is None else received.entry),
         )
 
     def _again(
@@ -333,8 +330,8 @@ class Moving(Door):
         check_repeat(repeated, asked.command, asked.request, asked.context)
         far = self._by_id(tx, AccountId(repeated.facts["to"]))
         return TransferReceipt(
-            Receipt(near.holder, near.unit, repeated, replayed=True),
-            Receipt(far.holder, far.unit, tx.entry_by_key(far, far_key(repeated)), replayed=True),
+            self._receipt(near, repeated, replayed=True),
+            self._receipt(far, tx.entry_by_key(far, far_key(repeated)), replayed=True),
         )
 
     def _load_far(self, tx: UnitOfWork, holder: str, unit: Unit) -> Loaded:

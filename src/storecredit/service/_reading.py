@@ -36,7 +36,7 @@ class Reading(Door):
             found = None if row is None else self._surviving(reader, row)
             accounts = [] if found is None else reader.accounts_of(self.merchant.id, found.id)
             views = tuple(
-                view(self._as_of(reader, account, at=at and when), self.merchant, when)
+                self._view(self._as_of(reader, account, at=at and when), when)
                 for account in accounts
             )
         return WalletView(holder=holder, at=when, accounts=views)
@@ -67,11 +67,11 @@ class Reading(Door):
         with self.storage.snapshot() as reader:
             account = self._look(reader, holder, self._unit(unit))
             if version is None:
-                return view(self._as_of(reader, account, at=at and when), self.merchant, when)
+                return self._view(self._as_of(reader, account, at=at and when), when)
             if type(version) is not int or not 0 <= version <= account.version:
                 raise InvalidTerms("version", version, f"from 0 to {account.version}")
             past = replay(_fresh(account), reader.journal(account, upto=version))
-        return view(past, self.merchant, past.last_at or when)
+        return self._view(past, past.last_at or when)
 
     def statement(self, holder: str, unit: str | Unit) -> tuple[StatementLine, ...]:
         """
@@ -113,6 +113,13 @@ class Reading(Door):
             done += len(page)
             if len(page) < _PAGE:
                 return
+
+    def _view(self, account: Account, at: datetime) -> AccountView:
+        declared = self._declared(account.unit)
+        if declared is not account.unit:
+            account = account.copy()
+            account.unit = declared
+        return view(account, self.merchant, at)
 
     def _as_of(self, reader: Reader, account: Account, *, at: datetime | None) -> Account:
         """Return *account* as it was at *at*; itself, where nothing was recorded since."""

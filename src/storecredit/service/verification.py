@@ -7,6 +7,7 @@ import attrs
 
 from storecredit.errors import JournalBroken
 from storecredit.ledger import (
+    NO_CONTEXT,
     PRIVATE_FIELDS,
     Account,
     AccountId,
@@ -117,6 +118,8 @@ def _anchor_problems(name: str, anchor: Anchor, entry: Entry) -> list[Problem]:
 
 
 def _private_problems(entry: Entry) -> list[Problem]:
+    if entry.context is NO_CONTEXT and not entry.salts:
+        return []
     problems = []
     for field in PRIVATE_FIELDS:
         value, salt = private_value(entry.context, field), entry.salts.get(field)

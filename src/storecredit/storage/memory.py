@@ -151,7 +151,7 @@ class _Transaction:
         wallet = self._wallet_id(merchant, holder)
         if wallet is None:
             return None
-        return self.account_by_id(merchant, AccountId(f"{wallet}.{unit}"), names=names)
+        return self._shown(self._open(AccountId(f"{wallet}.{unit}")), holder, names)
 
     def account_by_id(
         self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
@@ -160,10 +160,14 @@ class _Transaction:
         if found is None or found.merchant != merchant:
             return None
         wallet = self.wallet_by_id(merchant, wallet_of(account))
-        if wallet is not None and wallet.holder != found.holder:
-            found = found.copy()
-            found.holder = wallet.holder
-        return found if names is NO_NAMES else self._with_named(found, names)
+        return self._shown(found, found.holder if wallet is None else wallet.holder, names)
+
+    def _shown(self, account: Account | None, holder: str, names: Names) -> Account | None:
+        """Return *account* under the present name of its holder, with the named rows."""
+        if account is not None and account.holder != holder:
+            account = account.copy()
+            account.holder = holder
+        return account if account is None or names is NO_NAMES else self._with_named(account, names)
 
     def accounts_of(self, merchant: str, wallet: WalletId) -> list[Account]:
         prefix = f"{wallet}."
@@ -399,14 +403,15 @@ class _Transaction:
 
 def _open_rows(account: Account, before: Account | None, change: Change) -> Account:
     """Return *account* without the closed rows that a command has loaded or has closed."""
-    unchanged_rows = (
-        before is not None
-        and len(account.lots) <= len(before.lots)
-        and not account.restored
-        and all(lot.remaining for lot in change.lots)
-        and all(hold.status is HoldStatus.ACTIVE for hold in account.holds.values())
-    )
-    return account if unchanged_rows else _only_open(account)
+    if before is None or len(account.lots) > len(before.lots) or account.restored:
+        return _only_open(account)
+    for lot in change.lots:
+        if not lot.remaining:
+            return _only_open(account)
+    for hold in account.holds.values():
+        if hold.status is not HoldStatus.ACTIVE:
+            return _only_open(account)
+    return account
 
 
 def _only_open(account: Account) -> Account:

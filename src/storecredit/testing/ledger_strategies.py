@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Final
 
+import attrs
 from hypothesis import strategies as st
 
 from storecredit.ledger import (
@@ -63,35 +64,22 @@ def terms(*, limited: bool = True) -> st.SearchStrategy[Terms]:
         Paid, st.integers(1, MOST).map(lambda minor: Money.of_minor(minor, _DOLLARS)), st.just(2)
     )
 
-    def made(
-        funding: Funding,
-        begins: dt.datetime,
-        lasts: dt.timedelta | None,
-        priority: int,
-        limit: Limits | None,
-        price: Paid | None,
-    ) -> Terms:
-        return Terms(
-            funding=funding,
-            effective_at=begins,
-            expires_at=None if lasts is None else begins + lasts,
-            priority=priority,
-            limits=limit,
-            paid=price,
-        )
+    def made(begins: dt.datetime, lasts: dt.timedelta | None, plain: Terms) -> Terms:
+        expires_at = None if lasts is None else begins + lasts
+        return attrs.evolve(plain, effective_at=begins, expires_at=expires_at)
 
     lasting = st.sampled_from(
         [dt.timedelta(microseconds=1), dt.timedelta(hours=1), dt.timedelta(days=30)]
     )
-    return st.builds(
-        made,
-        fundings(),
-        instants(),
-        st.none() | lasting,
-        st.integers(-1, 1),
-        st.none() | limits() if limited else st.none(),
-        st.none() | paid,
+    plain = st.builds(
+        Terms,
+        funding=fundings(),
+        effective_at=instants(),
+        priority=st.integers(-1, 1),
+        limits=st.none() | limits() if limited else st.none(),
+        paid=st.none() | paid,
     )
+    return st.builds(made, instants(), st.none() | lasting, plain)
 
 
 @st.composite

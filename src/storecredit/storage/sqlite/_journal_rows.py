@@ -35,7 +35,10 @@ def read_journal(account: Account, rows: Iterable[Row], private: Iterable[Row]) 
     """
     waiting = iter(private)
     sealed = next(waiting, None)
+    sequence = 0
     for row in rows:
+        if not isinstance(row[0], int):
+            raise JournalBroken(account.id, sequence + 1, "its row has no number any more")
         sequence = row[0]
         of_this = []
         while sealed is not None and sealed[0] == sequence:
@@ -57,8 +60,6 @@ def read_row(account: Account, row: Row, private: Iterable[Row]) -> Entry:
         JournalBroken: A column and the body do not agree, or the body cannot be read.
     """
     sequence, local, key, body, digest = row
-    if not isinstance(sequence, int):
-        raise JournalBroken(account.id, 0, "an entry has no number any more")
     try:
         if not (isinstance(body, str) and isinstance(digest, bytes)):
             raise TypeError(body)

@@ -22,7 +22,7 @@ _SETTINGS: Final = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cache_size = -16384",
     # Pages that many commits share are then copied back once for all of them.
-    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA wal_autocheckpoint = 8000",
 )
 
 

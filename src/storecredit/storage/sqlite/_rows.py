@@ -176,7 +176,8 @@ def read_lot(account: AccountId, row: Row) -> Lot:
     Raises:
         JournalBroken: The row was changed around the library, and names no lot any more.
     """
-    local, sequence, issued, funding, effective, expires, priority, limits, paid = row[:9]
+    local, sequence, issued, funding, effective, expires, priority, limits, paid, *rest = row
+    origin, amount, remaining, held, expired, revoked, state, is_open = rest
     try:
         issued_at = _read_instant(issued)
         terms = Terms(
@@ -188,21 +189,20 @@ def read_lot(account: AccountId, row: Row) -> Lot:
             limits=None if limits is None else Limits.from_json(read_json(limits)),
             paid=None if paid is None else Paid.from_json(read_json(paid)),
         )
-        amount, remaining, held, expired, revoked = row[10:15]
-        if row[16] != (remaining > 0):
+        if is_open != (remaining > 0):
             raise JournalBroken(account, sequence, "a lot is filed as open or spent, and is not")
         return Lot(
             LotId(f"{account}.{local.hex()}"),
             sequence,
             issued_at,
             terms,
-            row[9],
+            origin,
             amount,
             remaining,
             held,
             expired,
             revoked,
-            _STATES[row[15]],
+            _STATES[state],
         )
     except JournalBroken:
         raise

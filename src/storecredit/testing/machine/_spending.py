@@ -87,6 +87,7 @@ def take(
     lines: tuple[Line, ...] | None,
     channel: str | None,
     lot: ModelLot | None,
+    limited_only: bool = False,
 ) -> list[tuple[ModelLot, int]]:
     """
     Take up to *amount*, each lot in the order of use giving as much as it possibly can.
@@ -96,6 +97,8 @@ def take(
     """
     taken: list[tuple[ModelLot, int]] = []
     for each in usable(book, lines=lines, channel=channel, lot=lot):
+        if limited_only and each.limits is None:
+            continue
         most = min(book.free(each), amount)
         if lines is not None:
             own = allowed_lines(each, lines)
@@ -140,8 +143,11 @@ def draws_for(
     if exceed_limit:
         line = max(line, rest)
     if line < 0:
-        limited = sum(gift for each, gift in from_lots if each.limits)
-        spendable = max(book.available(book.at) + limited + line, 0)
+        channel = about.get("channel")
+        limited = take(
+            book, _due(lines or ()), lines=lines, channel=channel, lot=None, limited_only=True
+        )
+        spendable = max(book.available(book.at) + sum(gift for _, gift in limited) + line, 0)
         draws = _first(draws, spendable)
     elif line and rest and lot is None:
         draws.append((None, min(line, rest)))

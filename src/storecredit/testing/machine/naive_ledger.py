@@ -344,11 +344,12 @@ class NaiveLedger:
             return []
         named = self._wallet(call.asked["into"])
         target = named.survivor
-        if target is source or source.survivor not in {source, target}:
-            raise Refused(InvalidTerms)
         compared, found = f"{call.compared} into {named.number}", []
         for near in self.books_of(source):
             self._check_key(near, call.key, compared)
+        if target is source or source.survivor not in {source, target}:
+            raise Refused(InvalidTerms)
+        for near in self.books_of(source):
             far = self._book(target, near.unit)
             near.open(self._at(call.about))
             given, owed = _moving.give_up(near, far)
