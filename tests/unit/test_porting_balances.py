@@ -7,6 +7,7 @@ import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from storecredit import Balance, Ceiling, CustomUnit, Merchant, Money, StoreCredit
@@ -73,7 +74,9 @@ def test_every_row_becomes_a_lot(credit: StoreCredit) -> None:
     assert credit.verify().ok
 
 
-def test_every_column_is_read(credit: StoreCredit) -> None:
+def test_every_column_is_read() -> None:
+    merchant = attrs.evolve(ACME, channels=("web",))
+    credit = StoreCredit(MemoryStorage(), merchant, clock=lambda: NOW)
     bring(
         credit,
         "Holder,Amount,Unit,Funding,Expires,Effective,Priority,Paid,Reference,Key,Actor,Reason,"

@@ -1,6 +1,6 @@
 """Value that arrives from another account: the far side of transfers, conversions and merges (A17)."""
 
-from math import gcd
+from fractions import Fraction
 from typing import ClassVar, final
 
 import attrs
@@ -9,7 +9,7 @@ from storecredit.errors import TransferAlreadyReversed
 from storecredit.ledger.account import AccountStatus
 from storecredit.ledger.ceilings import require_room
 from storecredit.ledger.command import NO_NAMES, Names
-from storecredit.ledger.draft import Change, Draft
+from storecredit.ledger.draft import MOST, Change, Draft
 from storecredit.ledger.entry import Entry, EntryKind
 from storecredit.ledger.ids import AccountId, EntryId, LotId
 from storecredit.ledger.leaving import conversion_facts
@@ -218,12 +218,16 @@ def _arrive(draft: Draft, parcels: tuple[Parcel, ...]) -> None:
 
 
 def _priced(parcel: Parcel, part: Money) -> Terms:
-    """Return the parcel's terms with what was paid for it restated, exactly, in the new unit."""
+    """
+    Return the parcel's terms with what was paid for it restated in the new unit.
+
+    The price is exact while both its numbers fit 64 bits in lowest terms; beyond that it is the
+    nearest fraction that fits. Prices are told, and never paid out by themselves.
+    """
     paid = parcel.terms.paid
     if paid is None:
         return parcel.terms
-    money, face = paid.money.minor * parcel.amount, paid.face * part.minor
-    # In lowest terms: the products would outgrow any range after a few conversions.
-    shared = gcd(money, face)
-    restated = Paid(Money.of_minor(money // shared, paid.money.unit), face // shared)
+    price = Fraction(paid.money.minor * parcel.amount, paid.face * part.minor)
+    price = price.limit_denominator(max(MOST // (int(price) + 1), 1))
+    restated = Paid(Money.of_minor(price.numerator, paid.money.unit), price.denominator)
     return attrs.evolve(parcel.terms, paid=restated)

@@ -88,11 +88,15 @@ def decide(
 
     Raises:
         MisuseError, RefusalError: As the command says. Nothing has changed.
+        ChannelNotDeclared: The context names a channel that is not the merchant's (A16).
     """
     draft = Draft(account, merchant, key=key, at=at, context=context)
     command.decide(draft)
     if draft.is_empty:
         return None
+    if context.channel is not None:
+        # Spending has checked it already; no other command may name a foreign channel either.
+        merchant.check_channel(context.channel)
     return draft.finish(command.kind, request_of(command) if request is None else request, salt)
 
 
@@ -101,7 +105,7 @@ def request_of(command: Command) -> dict[str, Any]:
     request: dict[str, Any] = {}
     for name in _compared_fields(type(command)):
         value = getattr(command, name)
-        if value is None or value is False or (value.__class__ is tuple and not value):
+        if value is None or value is False:
             continue
         request[name] = _plain(value)
     return request

@@ -95,7 +95,9 @@ class Revoke:
             LotClosed: The lot was refunded.
             LotHeld: A part of it is held, and `Held.UNHELD_ONLY` is not named.
             UnitMismatch, AmountNotPositive: The amount.
-            LotExhausted: More than was ever granted, or, for all or nothing, than can be taken.
+            LotExhausted: More than was granted and has not expired or been revoked; for a lot
+                that was revoked before, more than is left of it; for all or nothing, more than
+                can be taken.
         """
         draft.require_reason_and_actor("revoke value")
         draft.require_status(AccountStatus.OPEN)
@@ -105,7 +107,9 @@ class Revoke:
             raise LotClosed(lot.id)
         if lot.held and self.held is Held.REFUSE:
             raise LotHeld(lot.id, money(lot.held))
-        most = lot.amount - lot.expired - lot.revoked
+        # What was spent can be claimed once: a second revocation takes what is left, and no more.
+        spent_too = lot.state is LotState.OPEN
+        most = lot.amount - lot.expired - lot.revoked if spent_too else lot.remaining
         if self.held is Held.UNHELD_ONLY:
             most -= lot.held
         wanted = most if self.amount is None else draft.minor(self.amount, "revoke")

@@ -15,6 +15,7 @@ from storecredit.errors import (
 )
 from storecredit.ledger.account import AccountStatus
 from storecredit.ledger.arguments import Expiry, as_expiry, as_money_or_none
+from storecredit.ledger.ceilings import require_room
 from storecredit.ledger.command import NO_NAMES, Names, resolve_expiry
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
@@ -113,7 +114,10 @@ class Reinstate:
             LotNotExpired: Nothing of it has expired or been revoked.
             UnitMismatch, AmountNotPositive: The amount.
             LotExhausted: More than expired or was revoked.
-            ExpiryTooEarly: The value would not live.
+            ExpiryNotLater: The lot still has value, and that would live shorter than before.
+            ExpiryTooEarly: The value would not live, or not for the minimum life of its funding,
+                counted from its issue.
+            CeilingReached: The account would hold more than the merchant allows.
         """
         draft.require_reason_and_actor("reinstate value")
         draft.require_status(AccountStatus.OPEN)
@@ -129,6 +133,15 @@ class Reinstate:
             raise LotExhausted(lot.id, money(amount), money(gone), "reinstate")
         if self.expires is not None:
             expires_at = resolve_expiry(self.expires, since=draft.at, merchant=draft.merchant)
+            now = lot.terms.expires_at
+            if lot.remaining and expires_at is not None and (now is None or expires_at < now):
+                raise ExpiryNotLater(lot.id, now, expires_at)
+            life = draft.merchant.minimum_life.get(lot.terms.funding)
+            if life is not None and expires_at is not None:
+                earliest = life.after(lot.issued_at)
+                if expires_at < earliest:
+                    why = f"{lot.terms.funding} value has to live for {life} at least"
+                    raise ExpiryTooEarly(expires_at, earliest, why)
             terms = attrs.evolve(lot.terms, expires_at=expires_at)
             draft.add(What.TERMS_CHANGED, 0, lot.id, terms=terms)
         lot = draft.lot(self.lot)
@@ -136,5 +149,6 @@ class Reinstate:
         if expires_at is not None and expires_at <= begins:
             earliest = begins + timedelta(microseconds=1)
             raise ExpiryTooEarly(expires_at, earliest, "reinstated value has to live")
+        require_room(draft, amount)
         draft.add(What.REINSTATED, amount, lot.id)
         draft.settle_from([(lot.id, amount)])

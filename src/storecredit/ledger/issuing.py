@@ -70,8 +70,8 @@ class Issue:
             raise InvalidTerms("priority", self.priority, "a whole number")
         if abs(self.priority) > _LARGEST_PRIORITY:
             raise InvalidTerms("priority", self.priority, f"within {_LARGEST_PRIORITY} of zero")
-        if self.paid is not None and self.paid.minor < 0:
-            raise InvalidTerms("paid", self.paid, "zero or more")
+        if self.paid is not None and self.paid.minor <= 0:
+            raise InvalidTerms("paid", str(self.paid), "above zero, or left out for given value")
         effective_at = draft.at
         if isinstance(self.effective, Period):
             effective_at = self.effective.after(draft.at)

@@ -47,7 +47,8 @@ class CashOut:
 
     def decide(self, draft: Draft) -> None:
         """
-        Take the value from cashable lots, in the order of use; never what covers a debt.
+        Take the value from cashable lots without limits, in the order of use; never what covers
+        a debt.
 
         Raises:
             AccountFrozen, AccountClosed: Nothing may go out.
@@ -62,7 +63,8 @@ class CashOut:
         if self.lot is not None and (funding := draft.lot(self.lot).terms.funding) not in cashable:
             raise LotNotCashable(self.lot, funding, tuple(sorted(cashable)))
         lots = [lot for lot in draft.account.lots.values() if lot.terms.funding in cashable]
-        for draw in _all_of(draft, amount, "cash out", lot=self.lot, lots=lots):
+        draws = _all_of(draft, amount, "cash out", lot=self.lot, lots=lots, ignore_limits=False)
+        for draw in draws:
             draft.add(What.CASHED_OUT, draw.amount, draw.lot)
 
 
@@ -84,6 +86,9 @@ class RefundBought:
         """
         Take all that is left of the lot; nothing comes back into it afterwards.
 
+        What is taken is face value. What was paid for it, and for how much face value, is in the
+        entry's fact ``paid``: what to pay back is for the host to say.
+
         Raises:
             ReasonAndActorRequired: Nobody answers for it (A10).
             AccountFrozen, AccountClosed: Nothing may go out.
@@ -91,6 +96,7 @@ class RefundBought:
             LotClosed: It was refunded or revoked already.
             LotNotCashable: It was not bought.
             LotHeld: A part of it is held.
+            InsufficientCredit: It covers a debt; settle that first.
         """
         draft.require_reason_and_actor(_BOUGHT)
         draft.require_status(AccountStatus.OPEN)
@@ -101,7 +107,12 @@ class RefundBought:
             raise LotNotCashable(lot.id, lot.terms.funding, ("what was bought with paid=",))
         if lot.held:
             raise LotHeld(lot.id, draft.account.money(lot.held))
+        debt = draft.account.owed + draft.account.totals["owed_held"]
+        left = draft.available() - debt
+        if lot.remaining and debt and lot.remaining > left:
+            raise insufficient(draft, lot.remaining, max(left, 0), _BOUGHT)
         draft.add(What.REFUNDED, lot.remaining, lot.id)
+        draft.fact("paid", lot.terms.paid.to_json())
 
 
 @final

@@ -20,7 +20,7 @@ class LotState(enum.StrEnum):
 
     OPEN = "open"
     REVOKED = "revoked"
-    """It should not have been issued (A8); reinstating it opens it again."""
+    """It should not have been issued (A8); reinstating all that was revoked opens it again."""
     REFUNDED = "refunded"
     """Whoever bought it got the money back."""
 
@@ -85,6 +85,9 @@ class Lot:
                 from_expired = min(amount, expired)
                 expired -= from_expired
                 revoked -= amount - from_expired
+                # What expired may come back into a lot that stays revoked.
+                if amount > from_expired and not revoked:
+                    state = LotState.OPEN
         return Lot(
             self.id,
             self.sequence,
@@ -130,7 +133,6 @@ _STATES: Final[Mapping[What, LotState]] = MappingProxyType(
     {
         What.REVOKED: LotState.REVOKED,
         What.REFUNDED: LotState.REFUNDED,
-        What.REINSTATED: LotState.OPEN,
     }
 )
 _RARE: Final = frozenset({What.EXPIRED, What.REVOKED, What.REINSTATED, What.REFUNDED})

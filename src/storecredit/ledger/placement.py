@@ -24,6 +24,8 @@ class Because(enum.StrEnum):
     """Lots before it in the order of use covered the amount."""
     NO_LINE_LEFT = "no_line_left"
     """Everything on the lines it may pay for is paid by lots before it."""
+    COVERS_DEBT = "covers_debt"
+    """It is kept back, because more is owed than the limit allows (A9)."""
     NOT_NAMED = "not_named"
     """The command names another lot."""
     EMPTY = "empty"
@@ -87,10 +89,16 @@ def explain(lots: Iterable[Lot], wanted: Wanted, draws: Iterable[Draw]) -> tuple
     for lot in wanted.order.sorted(lots):
         because = Because.USED
         if lot.id not in taken:
-            unused = Because.NOT_NEEDED if spent == wanted.amount else Because.NO_LINE_LEFT
-            because = _refusal(lot, wanted) or unused
+            because = _refusal(lot, wanted) or _unused(wanted, spent)
         uses.append(LotUse(lot.id, taken.get(lot.id, 0), because))
     return tuple(uses)
+
+
+def _unused(wanted: Wanted, spent: int) -> Because:
+    """Return why a lot that could have paid something was left alone."""
+    if spent == wanted.amount:
+        return Because.NOT_NEEDED
+    return Because.COVERS_DEBT if wanted.lines is None else Because.NO_LINE_LEFT
 
 
 def _refusal(lot: Lot, wanted: Wanted) -> Because | None:

@@ -11,7 +11,7 @@ from storecredit.ledger.arguments import as_money_or_none
 from storecredit.ledger.command import Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import Entry, EntryKind
-from storecredit.ledger.ids import EntryId, LotId
+from storecredit.ledger.ids import EntryId, LotId, account_of
 from storecredit.ledger.lot import Lot, LotState
 from storecredit.ledger.move import Move, What
 from storecredit.ledger.rules import ExpiredRestore, RestoreInto, as_expired_restore
@@ -59,7 +59,7 @@ class Restore:
         Give value back: last drawn, first restored, each move up to what it took.
 
         What was spent on the holder's limit is taken off what is owed; where that was settled
-        already, it becomes refund value.
+        already, it becomes a new lot: refund value if it was settled from outside, else goodwill.
 
         Raises:
             AccountFrozen, AccountClosed: Nothing new may come in.
@@ -99,7 +99,7 @@ class Restore:
     def _give(self, draft: Draft, move: Move, of: int, amount: int) -> list[tuple[LotId, int]]:
         """Give *amount* of *move* back; return what it has made available, by lot."""
         if move.lot is None:
-            return _off_owed(draft, of, amount)
+            return self._off_owed(draft, of, amount)
         known = draft.account.lots.get(move.lot)
         lot = known or next(lot for lot in self.lots if lot.id == move.lot)
         rule = self.expired or draft.merchant.restore_expired
@@ -120,6 +120,26 @@ class Restore:
             draft.expire(made, amount)
         return [(made, amount)]
 
+    def _off_owed(self, draft: Draft, of: int, amount: int) -> list[tuple[LotId, int]]:
+        """
+        Take *amount* off what is owed; what was settled already becomes a new lot.
+
+        It is refund value where every debt of the account was settled from outside. Where lots
+        have settled any, it may be their value, so it comes back as goodwill: promotional value
+        never becomes cash (A7).
+        """
+        account = draft.account
+        taken_off = min(amount, account.owed)
+        if taken_off:
+            draft.add(What.OWED_REVERSED, taken_off, None, of=of)
+        if amount == taken_off:
+            return []
+        from_outside = not account.totals["settled"] and account_of(self.redemption) == account.id
+        funding = Funding.REFUND if from_outside else Funding.GOODWILL
+        terms = Terms(funding=funding, effective_at=draft.at)
+        made = draft.create(What.RESTORED, amount - taken_off, terms, of=of)
+        return [(made, amount - taken_off)]
+
 
 def _new_life(draft: Draft, lot: Lot, rule: ExpiredRestore) -> Terms:
     """Return the terms of the lot that carries on an expired one; the funding is kept (A7)."""
@@ -131,14 +151,3 @@ def _new_life(draft: Draft, lot: Lot, rule: ExpiredRestore) -> Terms:
     else:
         expires_at = draft.merchant.grace.after(draft.at)
     return attrs.evolve(terms, effective_at=draft.at, expires_at=expires_at)
-
-
-def _off_owed(draft: Draft, of: int, amount: int) -> list[tuple[LotId, int]]:
-    reversed_ = min(amount, draft.account.owed)
-    if reversed_:
-        draft.add(What.OWED_REVERSED, reversed_, None, of=of)
-    if amount == reversed_:
-        return []
-    terms = Terms(funding=Funding.REFUND, effective_at=draft.at)
-    made = draft.create(What.RESTORED, amount - reversed_, terms, of=of)
-    return [(made, amount - reversed_)]

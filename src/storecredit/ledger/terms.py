@@ -11,7 +11,7 @@ from storecredit.errors import InvalidTerms
 from storecredit.ledger.arguments import as_money, one_of, texts
 from storecredit.ledger.instants import read_instant, write_instant
 from storecredit.ledger.texts import require_text
-from storecredit.values import CustomUnit, Money
+from storecredit.values import MAX_MINOR, CustomUnit, Money
 
 
 @final
@@ -97,7 +97,7 @@ class Limits:
 
     def __attrs_post_init__(self) -> None:
         minimum, share = self.minimum_order, self.share_percent
-        if minimum is not None and (type(minimum) is not int or minimum < 1):
+        if minimum is not None and (type(minimum) is not int or not 1 <= minimum <= MAX_MINOR):
             raise InvalidTerms("minimum_order", minimum, "a whole number of minor units from 1 up")
         if share is not None and (type(share) is not int or not 1 <= share <= 100):
             raise InvalidTerms("share_percent", self.share_percent, "a whole number from 1 to 100")

@@ -343,7 +343,7 @@ def _shown(command: Redeem, draft: Draft, draws: Sequence[Draw]) -> Preview:
     from_lots = [draw for draw in draws if draw.lot is not None]
     on_limit = sum(draw.amount for draw in draws if draw.lot is None)
     spent = sum(draw.amount for draw in from_lots)
-    wanted = wanted_by(command, draft, spent or command.amount.minor)
+    wanted = wanted_by(command, draft, command.amount.minor)
     return Preview(
         amount=money(spent + on_limit),
         on_limit=money(on_limit),

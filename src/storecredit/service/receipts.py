@@ -104,16 +104,28 @@ class Receipt:
         return () if self.recorded is None else self.recorded.lot_ids
 
     @property
+    def _principal_lots(self) -> tuple[LotId, ...]:
+        kinds = (
+            frozenset()
+            if self.recorded is None
+            else _PRINCIPAL.get(self.recorded.kind, frozenset())
+        )
+        return tuple(move.lot for move in self.moves if move.what in kinds and move.lot is not None)
+
+    @property
     def lot_id(self) -> LotId:
         """
-        The first lot that was moved: for an issue, the one it created.
+        The first lot of what the command was asked for: for an issue, the lot it created.
+
+        Lapses and settlements that the entry records before it do not count.
 
         Raises:
             NothingRecorded: No lot was moved.
         """
-        if not self.lot_ids:
+        lots = self._principal_lots or self.lot_ids
+        if not lots:
             raise NothingRecorded("a lot", "moved none")
-        return self.lot_ids[0]
+        return lots[0]
 
     @property
     def hold_id(self) -> HoldId:

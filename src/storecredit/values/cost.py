@@ -13,6 +13,10 @@ from storecredit.values.rounding import Rounding, named_rounding
 from storecredit.values.units import Currency
 
 
+def _ours(money: AnyMoney) -> Money:
+    return Money.coerce(money)
+
+
 @final
 @attrs.frozen
 class CostBasis:
@@ -27,7 +31,7 @@ class CostBasis:
     units: int
     """A number of the custom unit's minor units, from 1 up."""
 
-    money: Money
+    money: Money = attrs.field(converter=_ours)
     """What they cost together: a positive amount of a currency."""
 
     def __attrs_post_init__(self) -> None:

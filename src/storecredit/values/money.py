@@ -52,6 +52,7 @@ class Money:
 
     Raises:
         ArgumentRefused: *minor* is no whole number, or *unit* is no unit.
+        UnknownCurrency: *unit* is a currency that there is not.
         AmountOutOfRange: Beyond signed 64-bit minor units.
     """
 
@@ -66,6 +67,7 @@ class Money:
             raise ArgumentRefused("minor", self.minor, "a whole number of minor units")
         if not isinstance(self.unit, Currency | CustomUnit):
             raise ArgumentRefused("unit", self.unit, "a Currency or a CustomUnit")
+        unit_named(self.unit)
         in_range(self.minor, self.unit)
 
     # -- named constructors

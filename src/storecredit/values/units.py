@@ -162,14 +162,18 @@ def unit(unit_or_code: Unit | str, *, customs: Iterable[CustomUnit] = ()) -> Uni
     """
     The unit that a code names: one of *customs*, or else a currency.
 
-    A unit passes through unchanged.
+    A unit passes through unchanged, if it is a custom unit or a currency that there is.
 
     Raises:
         ArgumentRefused: Neither a unit nor a code.
         NoMinorUnit: As `currency`.
         UnknownCurrency: As `currency`; the custom codes are suggested too.
     """
-    if isinstance(unit_or_code, Currency | CustomUnit):
+    if isinstance(unit_or_code, Currency):
+        if _CURRENCIES.get(unit_or_code.code) != unit_or_code:
+            raise UnknownCurrency(repr(unit_or_code), ())
+        return unit_or_code
+    if isinstance(unit_or_code, CustomUnit):
         return unit_or_code
     if not isinstance(unit_or_code, str):
         raise ArgumentRefused("unit", unit_or_code, 'a Currency, a CustomUnit or a code like "USD"')
@@ -186,7 +190,8 @@ def require_issuable(unit: Unit) -> None:
     Raises:
         UnitWithdrawn: ISO has withdrawn the currency.
     """
-    if isinstance(unit, Currency) and unit.withdrawn:
+    # The table decides, and not what a hand-made currency says of itself.
+    if isinstance(unit, Currency) and _CURRENCIES.get(unit.code, unit).withdrawn:
         raise UnitWithdrawn(unit)
 
 

@@ -157,7 +157,7 @@ def test_private_fields_enter_as_salted_commitments_only(shop) -> None:
 def test_entries_read_back_as_they_were_written(shop) -> None:
     shop.credit.set_limit("c-17", "USD", usd("9.00"), key="l")
     lot = shop.issue("50.00", expires=Period(days=9), priority=3, paid=usd("40.00")).lot_id
-    shop.issue("1.00", actor="ann", note="n", data={"a": "b"}, occurred_at=AT, channel="web")
+    shop.issue("1.00", actor="ann", note="n", data={"a": "b"}, occurred_at=AT, reason="r")
     hold = shop.hold("55.00", location="Berlin").hold_id
     shop.credit.capture(hold, amount=usd("54.00"), key="c")
     shop.redeem("1.00")

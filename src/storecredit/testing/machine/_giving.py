@@ -101,26 +101,38 @@ def restore(
         if back:
             redemption.given_back[number] += back
             rest -= back
-            made += _put_back(book, redemption.parts[number][0], back, expired)
+            lot = redemption.parts[number][0]
+            if lot is None:
+                made += _off_owed(book, back, same_book=redemption.book is book)
+            else:
+                made += _put_back(book, lot, back, expired)
     for lot, back in made:
         book.arrived(lot, back)
     return Expected(book=book, amount=wanted)
 
 
+def _off_owed(book: Book, amount: int, *, same_book: bool) -> list[tuple[ModelLot, int]]:
+    """Lower the debt; what was settled comes back, never as cash if lots ever settled any."""
+    off = min(amount, book.owed)
+    if off:
+        book.note("owed_reversed", None, off)
+    if amount == off:
+        return []
+    from_outside = same_book and not any(lot.sum("settled") for lot in book.lots)
+    value = ModelLot(
+        born=0,
+        issued_at=book.at,
+        funding="refund" if from_outside else "goodwill",
+        effective_at=book.at,
+        expires_at=None,
+    )
+    return [(book.new_lot("restored", amount - off, value), amount - off)]
+
+
 def _put_back(
-    book: Book, lot: ModelLot | None, amount: int, expired: str | None
+    book: Book, lot: ModelLot, amount: int, expired: str | None
 ) -> list[tuple[ModelLot, int]]:
     """Put *amount* where it belongs; return what came into which lot."""
-    if lot is None:
-        off = min(amount, book.owed)
-        if off:
-            book.note("owed_reversed", None, off)
-        if amount == off:
-            return []
-        value = ModelLot(
-            born=0, issued_at=book.at, funding="refund", effective_at=book.at, expires_at=None
-        )
-        return [(book.new_lot("restored", amount - off, value), amount - off)]
     at_home = lot in book.lots and lot.closed_by is None
     rule = expired or book.merchant.restore_expired.value
     if lot.has_expired(book.at) and rule != "expire":
@@ -170,11 +182,28 @@ def reinstate(
     if minor > lot.gone:
         raise Refused(LotExhausted)
     if expires is not None:
-        lot.expires_at = instant_of(expires, book.at, book.merchant)
+        until = instant_of(expires, book.at, book.merchant)
+        shorter = until is not None and (lot.expires_at is None or until < lot.expires_at)
+        if shorter and book.free(lot) + book.held(lot):
+            raise Refused(ExpiryNotLater)
+        life = {key.value: period for key, period in book.merchant.minimum_life.items()}
+        if (
+            until is not None
+            and lot.funding in life
+            and until < life[lot.funding].after(lot.issued_at)
+        ):
+            raise Refused(ExpiryTooEarly)
+        lot.expires_at = until
         book.note("terms_changed", lot, 0)
-    if lot.has_expired(book.at):
+    if lot.has_expired(book.at) or lot.has_expired(lot.effective_at):
         raise Refused(ExpiryTooEarly)
-    lot.closed_by = None
+    book.require_room(minor)
+    expired = lot.sum("expired") - lot.back_from_expiry
+    from_expiry = min(minor, expired)
+    lot.back_from_expiry += from_expiry
+    lot.back_from_revocation += minor - from_expiry
+    if minor > from_expiry and lot.sum("revoked") == lot.back_from_revocation:
+        lot.closed_by = None
     book.note("reinstated", lot, minor)
     book.arrived(lot, minor)
     return Expected(book=book, amount=minor)
@@ -199,7 +228,9 @@ def revoke(
     if book.held(lot) and held == "refuse":
         raise Refused(LotHeld)
     expire_rest(book, lot)
-    most = lot.granted - lot.gone - (book.held(lot) if held == "unheld_only" else 0)
+    left = book.free(lot) + book.held(lot)
+    most = left if lot.closed_by == "revoked" else lot.granted - lot.gone
+    most -= book.held(lot) if held == "unheld_only" else 0
     wanted = most if amount is None else book.positive(amount)
     if not wanted or wanted > most:
         raise Refused(LotExhausted)
@@ -280,7 +311,11 @@ def cash_out(book: Book, amount: Money, lot: ModelLot | str | None) -> Expected:
         raise Refused(UnknownLot)
     if lot is not None and lot.funding not in cashable:
         raise Refused(LotNotCashable)
-    lots = [each for each in book.lots if each.funding in cashable and lot in {None, each}]
+    lots = [
+        each
+        for each in book.lots
+        if each.funding in cashable and lot in {None, each} and not each.limits
+    ]
     for each, gift in leaving(book, minor, lots):
         book.note("cashed_out", each, gift)
     return Expected(book=book, amount=minor)
@@ -313,6 +348,9 @@ def refund_bought(book: Book, asked_lot: ModelLot | None, about: About) -> Expec
         raise Refused(LotHeld)
     expire_rest(book, lot)
     amount = lot.remaining
+    debt = book.owed + book.limit_held
+    if amount and debt and amount > book.available(book.at) - debt:
+        raise Refused(InsufficientCredit)
     book.note("refunded", lot, amount)
     lot.closed_by = "refunded"
     return Expected(book=book, amount=amount)

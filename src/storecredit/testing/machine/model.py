@@ -81,6 +81,10 @@ class ModelLot:
     """Learned from the receipt."""
     closed_by: str | None = None
     """``revoked`` or ``refunded``: nothing comes back into it any more."""
+    back_from_expiry: int = 0
+    """What was reinstated of what had expired; that comes back first."""
+    back_from_revocation: int = 0
+    """What was reinstated of what had been revoked."""
     log: list[tuple[str, int]] = dataclasses.field(default_factory=list)
 
     def sum(self, *whats: str) -> int:

@@ -339,9 +339,9 @@ class NaiveLedger:
         return [sent, received]
 
     def _merge(self, call: Call) -> list[Expected]:
-        source = self.wallet(self._merchant.id, call.asked["holder"])
-        if source is None:
-            return []
+        if call.asked["holder"] == call.asked["into"]:
+            raise Refused(InvalidTerms)
+        source = self._wallet(call.asked["holder"])
         named = self._wallet(call.asked["into"])
         target = named.survivor
         compared, found = f"{call.compared} into {named.number}", []
