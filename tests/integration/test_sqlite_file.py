@@ -18,6 +18,7 @@ import pytest
 
 from storecredit import Money, StoreCredit
 from storecredit.errors import (
+    InvalidTerms,
     StorageBusy,
     StorageUnavailable,
     StorageUnusable,
@@ -75,7 +76,7 @@ def test_a_committed_command_waits_for_the_disk_unless_told_otherwise(
 
 
 def test_an_unknown_synchronous_level_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="OFF"):
+    with pytest.raises(InvalidTerms, match="OFF"):
         SQLiteStorage(tmp_path / "shop.db", synchronous="OFF")
     assert not list(tmp_path.iterdir())
 

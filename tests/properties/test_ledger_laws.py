@@ -330,7 +330,7 @@ class Told:
     def tell(self, verb: str, number: int, minor: int, *, owe: bool) -> str:
         """Try *verb*, and say what came of it."""
         amount, key = usd(minor), f"k{next(self.keys)}"
-        who: dict[str, Any] = {"actor": "agent", "reason": "a reason", "key": key}
+        who: dict[str, Any] = {"actor": "clerk", "reason": "a reason", "key": key}
         lot, hold, entry = (self._nth(what, number) for what in ("lot", "hold", "entry"))
         lasting = (None, Period(hours=1), Period(days=1))[number % 3]
         effective = Period(hours=1) if owe else None

@@ -30,7 +30,7 @@ from storecredit.testing.machine.shops import POINTS, START
 from storecredit.values import ExchangeRate, Money, Period, unit
 
 HOUR = dt.timedelta(hours=1)
-WHO = {"actor": "agent", "reason": "a reason"}
+WHO = {"actor": "clerk", "reason": "a reason"}
 
 
 def usd(minor: int) -> Money:

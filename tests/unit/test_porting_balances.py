@@ -361,7 +361,7 @@ def test_wrong_arguments_are_refused_before_the_file_is_read(credit: StoreCredit
         credit.import_balances("nowhere.csv", key_prefix="x", at=datetime(2027, 1, 1, tzinfo=UTC))
     with pytest.raises(UnknownCurrency):
         credit.import_balances("nowhere.csv", key_prefix="x", unit="DOLLARS")
-    with pytest.raises(ValueError, match="charity"):
+    with pytest.raises(InvalidTerms, match="charity"):
         credit.import_balances("nowhere.csv", key_prefix="x", funding="charity")
     with pytest.raises(FileNotFoundError):
         credit.import_balances("nowhere.csv", key_prefix="x")

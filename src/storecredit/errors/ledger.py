@@ -246,6 +246,9 @@ class UnknownEntry(RefusalError):
 # -- funds ---------------------------------------------------------------------------------
 
 
+_ON_AN_ORDER = frozenset({"redeem", "hold", "spend"})
+
+
 @final
 @attrs.define
 class InsufficientCredit(RefusalError):
@@ -276,12 +279,16 @@ class InsufficientCredit(RefusalError):
             if amount.minor
         ]
         beside = f" ({', '.join(apart)})" if apart else ""
-        missing = self.wanted - self.reachable
-        return (
+        refused = (
             f"Cannot {self.doing} {self.wanted} for holder {self.holder}: {self.available} is "
-            f"available{beside}, and this command can have {self.reachable}. Take up to that much, "
-            f"or put the remaining {missing} on another tender."
+            f"available{beside}, and this command can have {self.reachable}. "
         )
+        if self.doing in _ON_AN_ORDER:
+            missing = self.wanted - self.reachable
+            return (
+                refused + f"Take up to that much, or put the remaining {missing} on another tender."
+            )
+        return refused + "It is all or nothing; what is held or covers a debt stays."
 
 
 @final
@@ -337,7 +344,7 @@ class AccountFrozen(RefusalError):
     def __str__(self) -> str:
         return (
             f"The {self.unit} account of holder {self.holder} is frozen: existing holds may be "
-            "captured and released, and nothing else. Reopen it first."
+            "captured and released, and a debt be settled. Reopen it first."
         )
 
 

@@ -175,6 +175,7 @@ from storecredit.ledger.terms import (
     Line,
     Paid,
     Terms,
+    as_funding,
 )
 from storecredit.ledger.texts import (
     LONGEST,
@@ -282,6 +283,7 @@ __all__ = [
     "account_id",
     "account_of",
     "apply_entry",
+    "as_funding",
     "as_rate",
     "as_rounding",
     "canonical",

@@ -1,4 +1,10 @@
-"""Ceilings: the most that one account may hold (A11)."""
+"""
+Ceilings: the most that one account may hold (A11).
+
+Value that is new to the account has to fit: an issue, an adjustment up, a reinstatement, a transfer
+or conversion that arrives. Value that comes back to its holder is never refused: a restore, the
+reversal of a transfer, a merger.
+"""
 
 from storecredit.errors import CeilingReached
 from storecredit.ledger.draft import Draft

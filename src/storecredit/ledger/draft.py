@@ -9,6 +9,7 @@ import attrs
 from storecredit.errors import (
     AccountClosed,
     AccountFrozen,
+    AccountMerged,
     AccountOpen,
     AmountNotPositive,
     AmountOutOfRange,
@@ -105,13 +106,17 @@ class Draft:
 
         Raises:
             AccountFrozen: It is frozen.
+            AccountMerged: It was merged into another, for good.
             AccountClosed: It is closed.
+            AccountOpen: It is open.
         """
         status = self.account.status
         if status in allowed:
             return
         if status is AccountStatus.FROZEN:
             raise AccountFrozen(self.account.holder, self.account.unit.code)
+        if self.account.merged_into is not None:
+            raise AccountMerged(self.account.holder, self.account.merged_into)
         if status is AccountStatus.CLOSED:
             raise AccountClosed(self.account.holder, self.account.unit.code)
         raise AccountOpen(self.account.holder, self.account.unit.code)

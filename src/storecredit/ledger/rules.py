@@ -71,6 +71,8 @@ _CASHABLE: Final = frozenset({Funding.PURCHASED, Funding.REFUND, Funding.DEPOSIT
 
 
 def _lives(lives: Mapping[Any, Period]) -> Mapping[Funding, Period]:
+    if not isinstance(lives, Mapping):
+        raise InvalidTerms("minimum_life", lives, "Periods by funding")
     return MappingProxyType({as_funding(funding): period for funding, period in lives.items()})
 
 

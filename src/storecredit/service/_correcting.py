@@ -183,6 +183,10 @@ class Correcting(Door):
         """
         List who may spend from a company's account; None lifts the list (A9).
 
+        The list guards `redeem`, `hold` and a hold that grows. Transfers, conversions and
+        cash-outs are the operator's verbs, and ask for no spender. Names go into the journal for
+        good: give opaque ids.
+
         Raises:
             InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
             AccountFrozen, AccountClosed: The account is not open.

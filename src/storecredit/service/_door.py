@@ -4,7 +4,7 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -14,7 +14,9 @@ from storecredit.errors import (
     ConflictError,
     FutureInstant,
     InvalidTerms,
+    JournalBroken,
     UnitRedefined,
+    UnknownLot,
 )
 from storecredit.ledger import (
     CLOCK_TOLERANCE,
@@ -65,6 +67,21 @@ def require_batch(batch: int) -> int:
     return batch
 
 
+def _as_merchant(merchant: object) -> Merchant:
+    if isinstance(merchant, str):
+        return Merchant(id=merchant)
+    if not isinstance(merchant, Merchant):
+        raise InvalidTerms("merchant", merchant, "a Merchant, or its id")
+    return merchant
+
+
+def _require_ids(names: Names) -> None:
+    """Require that named lots are named by texts; ids of holds and entries were read before."""
+    for lot in names.lots:
+        if not isinstance(lot, str):
+            raise UnknownLot(lot)
+
+
 @attrs.define(eq=False)
 class Asked:
     """One command as it arrived, checked and ready to be decided."""
@@ -105,7 +122,7 @@ class Door:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.storage: Final = storage
-        self.merchant: Final = Merchant(id=merchant) if isinstance(merchant, str) else merchant
+        self.merchant: Final = _as_merchant(merchant)
         self._clock: Final = clock
         self._new_id: Final = new_id
         self._salt: Final = salt
@@ -220,9 +237,14 @@ class Door:
         """
         Load the account of *holder*, a new one where there is none, and look up the key.
 
-        An account that was merged into another is followed to the survivor, unless the key was
-        used before the merger (A17).
+        An account that was merged into another is followed to the survivor, merger by merger: a
+        key that was used in any account on the way is still answered (A12, A17).
+
+        Raises:
+            UnknownLot: A lot is named by something that is no text.
+            UnitRedefined: The account was opened with other digits.
         """
+        _require_ids(names)
         account, opens = tx.account(self.merchant.id, holder, unit.code, names=names), None
         if account is None:
             account, opens = self._new_account(tx, holder, unit, names)
@@ -232,45 +254,66 @@ class Door:
             repeated = tx.entry_by_key(account, key) if account.version else None
             if repeated is not None or account.merged_into is None:
                 return Loaded(account, repeated, opens)
-            account = self._survivor(tx, account, names)
+            account = self._next_on_the_way(tx, account, account.merged_into, names)
 
     def _survivor(self, tx: Reader, account: Account, names: Names = NO_NAMES) -> Account:
         """Return the account that *account* was merged into, however often."""
         while account.merged_into is not None:
-            into = tx.account_by_id(self.merchant.id, account.merged_into, names=names)
-            if into is None:
-                wallet = tx.wallet_by_id(self.merchant.id, wallet_of(account.merged_into))
-                holder = account.holder if wallet is None else wallet.holder
-                return Account.new(account.merged_into, self.merchant.id, holder, account.unit)
-            account = into
+            account = self._next_on_the_way(tx, account, account.merged_into, names)
         return account
 
+    def _next_on_the_way(
+        self, tx: Reader, account: Account, into: AccountId, names: Names = NO_NAMES
+    ) -> Account:
+        """Return the account that *account* was merged into, which may have been merged since."""
+        wallet = tx.wallet_by_id(self.merchant.id, wallet_of(into))
+        if wallet is None:
+            return Account.new(into, self.merchant.id, account.holder, account.unit)
+        return self._first_account(tx, wallet, account.unit, names)
+
+    def _first_account(self, tx: Reader, wallet: Wallet, unit: Unit, names: Names) -> Account:
+        """
+        Return the account in *unit* of *wallet*, or of the first wallet after it that has one.
+
+        Where none has any, it is a new one of the survivor. To jump to the survivor at once would
+        pass over the accounts on the way, and the keys that were used in them (A12).
+        """
+        for on_the_way in self._wallets_on_the_way(tx, wallet):
+            wallet, name = on_the_way, account_id(on_the_way.id, unit.code)
+            known = tx.account_by_id(self.merchant.id, name, names=names)
+            if known is not None:
+                return known
+        return Account.new(account_id(wallet.id, unit.code), self.merchant.id, wallet.holder, unit)
+
     def _new_account(
-        self, tx: Reader, holder: str, unit: Unit, names: Names
+        self, tx: Reader, holder: str, unit: Unit, names: Names = NO_NAMES
     ) -> tuple[Account, Wallet | None]:
         """Return an account that begins with its first entry, and the wallet to open for it."""
-        opens = None
         wallet = tx.wallet(self.merchant.id, holder)
-        if wallet is None:
-            wallet = opens = self._new_wallet(holder)
-        wallet = self._surviving(tx, wallet)
-        name = account_id(wallet.id, unit.code)
-        known = tx.account_by_id(self.merchant.id, name, names=names) if opens is None else None
-        return known or Account.new(name, self.merchant.id, wallet.holder, unit), opens
+        if wallet is not None:
+            return self._first_account(tx, wallet, unit, names), None
+        opens = self._new_wallet(holder)
+        return Account.new(account_id(opens.id, unit.code), self.merchant.id, holder, unit), opens
 
     def _new_wallet(self, holder: str) -> Wallet:
         return Wallet(wallet_id(self._new_id()), self.merchant.id, holder)
 
     def _accounts_on_the_way(self, tx: Reader, wallet: Wallet) -> list[Account]:
         """Return all accounts of *wallet* and of whatever it was merged into."""
-        found = tx.accounts_of(self.merchant.id, wallet.id)
-        survivor = self._surviving(tx, wallet)
-        if survivor.id != wallet.id:
-            found += tx.accounts_of(self.merchant.id, survivor.id)
-        return found
+        return [
+            account
+            for on_the_way in self._wallets_on_the_way(tx, wallet)
+            for account in tx.accounts_of(self.merchant.id, on_the_way.id)
+        ]
 
     def _look(self, reader: Reader, holder: str, unit: Unit, names: Names = NO_NAMES) -> Account:
-        """Return the account of *holder* for reading; an unknown holder's is empty (A16)."""
+        """
+        Return the account of *holder* for reading; an unknown holder's is empty (A16).
+
+        Raises:
+            UnknownLot: A lot is named by something that is no text.
+        """
+        _require_ids(names)
         account = reader.account(self.merchant.id, holder, unit.code, names=names)
         if account is None:
             account, _ = self._new_account(reader, holder, unit, names)
@@ -278,16 +321,33 @@ class Door:
 
     def _surviving(self, tx: Reader, wallet: Wallet) -> Wallet:
         """Return the wallet that *wallet* was merged into, however often, or itself."""
+        *_, survivor = self._wallets_on_the_way(tx, wallet)
+        return survivor
+
+    def _wallets_on_the_way(self, tx: Reader, wallet: Wallet) -> Iterator[Wallet]:
+        """
+        Yield *wallet*, the wallet that it was merged into, the one that that was, ...
+
+        Raises:
+            JournalBroken: The mergers go round in a circle, which no merge can bring about.
+        """
+        met = {wallet.id}
+        yield wallet
         while wallet.merged_into is not None:
             into = tx.wallet_by_id(self.merchant.id, wallet.merged_into)
             if into is None:
-                return wallet
+                return
+            if into.id in met:
+                raise JournalBroken(into.id, 0, "its wallet was merged into itself")
+            met.add(into.id)
             wallet = into
-        return wallet
+            yield wallet
 
     def _account_of(self, thing: str, unknown: Callable[[str], Exception]) -> AccountId:
         try:
-            return account_of(thing)
+            found = account_of(thing)
+            found.encode()  # a lone surrogate is in no id, and no engine takes it
+            return found
         except (ValueError, AttributeError, TypeError):
             raise unknown(thing) from None
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import attrs
 
-from storecredit.errors import InvalidTerms, UnknownEntry
+from storecredit.errors import InvalidTerms, JournalBroken, UnknownEntry
 from storecredit.ledger import (
     NO_CONTEXT,
     PRIVATE_FIELDS,
@@ -18,6 +18,7 @@ from storecredit.ledger import (
     Lapse,
     replay,
     require_text,
+    wallet_of,
 )
 from storecredit.service._door import Asked, Door, Loaded, require_batch
 from storecredit.service.sweeps import Sweep
@@ -42,11 +43,14 @@ class Keeping(Door):
 
         Expired value is worth nothing with or without the sweep; the sweep writes it down. It
         works in transactions of *batch* accounts, may be stopped and started again at any point,
-        and changes nothing when nothing is due.
+        and changes nothing when nothing is due. An account that cannot be read keeps no other
+        from being swept.
 
         Raises:
             InvalidTerms: ``batch`` is no whole number from 1 up.
             NaiveInstant, FutureInstant: ``at``.
+            JournalBroken: An account was changed around the library; all the others are swept.
+                `verify` names every such account.
         """
         return self._sweep(Expire(), at=at, batch=batch, progress=progress)
 
@@ -59,6 +63,7 @@ class Keeping(Door):
         Raises:
             InvalidTerms: ``batch`` is no whole number from 1 up.
             NaiveInstant, FutureInstant: ``at``.
+            JournalBroken: An account was changed around the library; all the others are swept.
         """
         return self._sweep(Lapse(), at=at, batch=batch, progress=progress)
 
@@ -70,6 +75,10 @@ class Keeping(Door):
     ) -> Verification:
         """
         Check every journal of the merchant: chain, arithmetic, conservation, stored state (A14).
+
+        The row that leads from a holder to a wallet is checked where it says that the holder was
+        merged into another. The name in it is a label that `pseudonymise` may replace: no digest
+        covers it, and no check can tell who replaced it (A18).
 
         Args:
             anchors: What `heads` returned earlier and was kept elsewhere; only they can show
@@ -104,6 +113,8 @@ class Keeping(Door):
         """
         Replace the stored state of every account by what its journal leads to (S6).
 
+        So is what the rows of the wallets say of mergers; names of holders stay as they are.
+
         Returns:
             The number of accounts.
 
@@ -120,6 +131,12 @@ class Keeping(Door):
     def pseudonymise(self, holder: str, pseudonym: str) -> None:
         """
         Replace the name of *holder* by *pseudonym*; no entry and no digest changes (A18).
+
+        The old name is forgotten, and means somebody new from now on. So a command that is
+        repeated **under the old name** is not recognised, and is carried out a second time: the
+        ledger would have to keep the name to know better. Wait with the pseudonym until nothing
+        that was sent under the old name can be repeated any more, or replace the old name by the
+        pseudonym in whatever is still waiting to be sent (A12).
 
         Raises:
             InvalidText: Either name.
@@ -180,7 +197,12 @@ class Keeping(Door):
         account = tx.account_by_id(self.merchant.id, name)
         if account is not None:
             fresh = Account.new(account.id, account.merchant, account.holder, account.unit)
-            tx.rebuild(replay(fresh, tx.journal(account)))
+            rebuilt = replay(fresh, tx.journal(account))
+            tx.rebuild(rebuilt)
+            wallet = tx.wallet_by_id(self.merchant.id, wallet_of(name))
+            merged = None if rebuilt.merged_into is None else wallet_of(rebuilt.merged_into)
+            if wallet is not None and wallet.merged_into != merged:
+                tx.replace_wallet(attrs.evolve(wallet, merged_into=merged))
 
     def _sweep(
         self,
@@ -193,6 +215,7 @@ class Keeping(Door):
         require_batch(batch)
         when = self._instant(None if at is None else instant(at))
         swept, after = Sweep.empty(), ""
+        broken: dict[AccountId, JournalBroken] = {}
 
         def work(tx: UnitOfWork) -> tuple[Sweep, str]:
             find = tx.due if command.kind is EntryKind.EXPIRE else tx.lapsed
@@ -200,16 +223,36 @@ class Keeping(Door):
             tx.lock(page)
             part = Sweep.empty()
             for name in page:
-                account = tx.account_by_id(self.merchant.id, name)
+                if name in broken:
+                    continue
+                try:
+                    account = tx.account_by_id(self.merchant.id, name)
+                except JournalBroken as problem:
+                    broken[name] = problem
+                    continue
                 if account is not None:
                     key = f"~{command.kind}:{account.version + 1}"
                     asked = Asked(command, key, NO_CONTEXT, {}, when)
-                    part = part.plus(self._do(tx, Loaded(account), asked))
+                    try:
+                        part = part.plus(self._do(tx, Loaded(account), asked))
+                    except JournalBroken as problem:
+                        broken[name] = problem
+                        raise
             return part, page[-1] if page else ""
 
         while True:
-            part, last = self._write(work)
+            known = len(broken)
+            try:
+                part, last = self._write(work)
+            except JournalBroken:
+                if len(broken) == known:
+                    raise
+                # A part of a change may have gone in: the batch was undone, and is done again
+                # without that account.
+                continue
             if not last:
+                for problem in broken.values():
+                    raise problem
                 return swept
             swept, after = swept.joined(part), last
             if progress is not None:

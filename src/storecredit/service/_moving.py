@@ -83,9 +83,12 @@ class Moving(Door):
         Raises:
             InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
             InvalidTerms: Both are the same account.
-            AccountFrozen, AccountClosed: Of the sender, then of the receiver.
+            AccountFrozen, AccountClosed: Of the sender.
             UnitMismatch, AmountNotPositive, UnknownLot, InsufficientCredit: As `TransferOut`.
+            AccountFrozen, AccountClosed: Of the receiver.
+            CeilingReached, AmountOutOfRange: The receiver would hold too much (A11).
         """
+        require_key(key)
         money = self._money(amount)
         require_text("sender", sender)
         require_text("receiver", receiver)
@@ -128,11 +131,14 @@ class Moving(Door):
             about: See `About`; both entries carry it.
 
         Raises:
-            InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
+            InvalidKey: The key.
             UnknownEntry, NotATransfer: The entry.
-            AccountFrozen, AccountClosed: Of either account.
+            InvalidText, KeyReused: The request.
             TransferAlreadyReversed: It was reversed before.
+            FutureInstant: ``at`` is ahead of the clock.
+            AccountFrozen, AccountClosed: Of the receiver.
             InsufficientCredit: The receiver has spent or reserved a part.
+            AccountFrozen, AccountClosed: Of the sender.
         """
         require_key(key)
         origin_id = self._account_of(transfer, UnknownEntry)
@@ -200,15 +206,18 @@ class Moving(Door):
             InvalidText, InvalidTerms, ArgumentRefused: The holder, the rounding, the rate.
             UnitMismatch: The amount is not in the rate's source unit.
             InvalidKey, KeyReused, FutureInstant: The request.
-            AccountFrozen, AccountClosed: Of either account.
+            AccountFrozen, AccountClosed: Of the account that gives.
             AmountNotPositive, UnitWithdrawn, RoundingNecessary, ConvertsToNothing,
             AmountOutOfRange, InsufficientCredit: As `ConvertOut`.
+            AccountFrozen, AccountClosed, UnitWithdrawn: Of the account that takes.
+            CeilingReached, AmountOutOfRange: It would hold too much (A11).
         """
         money = self._money(amount)
         require_text("holder", holder)
         named_rounding, rate = as_rounding(rounding), as_rate(rate)
         if rate.source != money.unit:
             raise UnitMismatch("use one rate for", money.unit, rate.source)
+        require_key(key)
 
         def work(tx: UnitOfWork) -> TransferReceipt:
             wallet = tx.wallet(self.merchant.id, holder)
@@ -247,17 +256,25 @@ class Moving(Door):
         keys that *holder* used before are still answered.
 
         Returns:
-            A receipt for each account that was moved.
+            A receipt for each account that was moved. An unknown holder has none, and nothing is
+            remembered of the merger: merge again once something was issued.
 
         Raises:
-            InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
-            InvalidTerms: Both are the same holder, or *holder* was merged elsewhere before.
+            InvalidKey, InvalidText: The request.
+            InvalidTerms: Both are the same holder.
+            KeyReused: The key names another request.
+            InvalidTerms: *holder* was merged elsewhere before.
+            AccountMerged: *holder* was merged into the same survivor under another key.
+            FutureInstant: ``at`` is ahead of the clock.
+            AccountFrozen: An account of *holder* is frozen.
             HoldsActive: A hold is active.
             AccountFrozen, AccountClosed: Of the survivor.
         """
         require_key(key)
         require_text("holder", holder)
         require_text("into", into)
+        if holder == into:
+            raise InvalidTerms("into", into, "another holder")
 
         def work(tx: UnitOfWork) -> tuple[TransferReceipt, ...]:
             source = tx.wallet(self.merchant.id, holder)

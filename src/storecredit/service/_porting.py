@@ -6,7 +6,7 @@ from typing import Literal, TypeVar, Unpack, final
 import attrs
 
 from storecredit.errors import InvalidTerms, MisuseError, RefusalError
-from storecredit.ledger import Account, Entry, Funding, require_key, require_text
+from storecredit.ledger import Account, Entry, Funding, as_funding, require_key, require_text
 from storecredit.service._door import Door
 from storecredit.service.about import About, context_of
 from storecredit.service.balance_file import (
@@ -167,7 +167,7 @@ class Porting(Door):
 
         Raises:
             InvalidKey, InvalidText, UnknownCurrency: The arguments.
-            InvalidTerms: The prefix is too long for a key to follow.
+            InvalidTerms: The prefix is too long for a key to follow, or there is no such funding.
             NaiveInstant, FutureInstant: ``at``.
             OSError: The path cannot be read.
             ImportRefused: A row cannot be read or issued; every such row is named.
@@ -182,7 +182,7 @@ class Porting(Door):
         defaults = BalanceDefaults(
             key_prefix,
             None if unit is None else self._unit(unit),
-            None if funding is None else Funding(funding),
+            None if funding is None else as_funding(funding),
             about,
         )
 

@@ -16,6 +16,7 @@ from storecredit.ledger import (
     commitment,
     imbalance,
     private_value,
+    wallet_of,
 )
 from storecredit.storage.protocols import Reader
 
@@ -83,7 +84,12 @@ class Verification:
 def verify_account(
     reader: Reader, merchant: str, name: AccountId, anchor: Anchor | None
 ) -> Verification:
-    """Check one account: every entry in turn, then what is stored about it."""
+    """
+    Check one account: every entry in turn, then what is stored about it and its wallet.
+
+    Who the wallet belongs to cannot be checked: the holder's name is a label that a pseudonym may
+    replace, and no digest covers it (A18).
+    """
     try:
         stored = reader.whole(merchant, name)
     except JournalBroken as broken:
@@ -108,6 +114,7 @@ def verify_account(
         what = f"the journal ends at {entries}, and an anchor knows entry {anchor.sequence}"
         problems.append(Problem(name, entries + 1, what))
     problems += _state_problems(name, stored, folded)
+    problems += _wallet_problems(reader, folded)
     return Verification(1, entries, erased, tuple(problems))
 
 
@@ -129,6 +136,20 @@ def _private_problems(entry: Entry) -> list[Problem]:
             what = f"its {field} is not the one that was recorded"
             problems.append(Problem(entry.account, entry.sequence, what))
     return problems
+
+
+def _wallet_problems(reader: Reader, folded: Account) -> list[Problem]:
+    """Compare where the wallet's row says that it went with what the journal says (A17)."""
+    wallet = reader.wallet_by_id(folded.merchant, wallet_of(folded.id))
+    if wallet is None:
+        return [Problem(folded.id, folded.version, "its wallet is gone")]
+    merged = None if folded.merged_into is None else wallet_of(folded.merged_into)
+    if wallet.merged_into == merged:
+        return []
+    row = "not merged" if wallet.merged_into is None else f"merged into {wallet.merged_into}"
+    journal = "that it was not" if merged is None else f"that it was merged into {merged}"
+    what = f"the row of its wallet says {row}, and the journal {journal}"
+    return [Problem(folded.id, folded.version, what)]
 
 
 def _state_problems(name: str, stored: Account, folded: Account) -> list[Problem]:

@@ -1,14 +1,15 @@
 """Storage in memory: the reference for what the contract means, and the fastest thing to test on."""
 
+import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 import attrs
 
-from storecredit.errors import ConcurrentChange
+from storecredit.errors import ConcurrentChange, StorageBusy
 from storecredit.ledger import (
     NO_NAMES,
     Account,
@@ -24,9 +25,13 @@ from storecredit.ledger import (
     Names,
     WalletId,
     account_of,
+    canonical,
     wallet_of,
 )
 from storecredit.storage.protocols import Reader, Record, UnitOfWork, Wallet
+
+_Id = TypeVar("_Id")
+_Row = TypeVar("_Row")
 
 
 @final
@@ -34,16 +39,25 @@ class MemoryStorage:
     """
     Everything in this process, gone with it.
 
-    One lock serialises transactions and snapshots; a transaction works on its own pending rows
-    and publishes them at the end, so a failure leaves nothing behind.
+    One lock serialises transactions and snapshots of several threads; a transaction works on its
+    own pending rows and publishes them at the end, so a failure leaves nothing behind.
+
+    A thread may read while it writes, and sees what was there before. It may not begin to write
+    while it does so already, nor while it reads: that would change what its snapshot shows.
     """
 
     def __init__(self) -> None:
-        self._lock: Final = threading.RLock()
+        self._lock: Final = _Lock()
         self._kept: Final = _Kept()
 
     def transaction(self) -> AbstractContextManager[UnitOfWork]:
-        """Begin to write; publish everything at the end of the block, or nothing."""
+        """
+        Begin to write; publish everything at the end of the block, or nothing.
+
+        Raises:
+            StorageBusy: This very thread is writing or reading already, and would wait for
+                itself.
+        """
         return _Transaction(self._kept, self._lock, publishes=True)
 
     def snapshot(self) -> AbstractContextManager[Reader]:
@@ -77,14 +91,35 @@ class _Kept:
     wallets: dict[WalletId, Wallet] = attrs.field(factory=dict)
     holders: dict[tuple[str, str], WalletId] = attrs.field(factory=dict)
     ledgers: dict[AccountId, _Ledger] = attrs.field(factory=dict)
+    of_wallet: dict[WalletId, list[AccountId]] = attrs.field(factory=dict)
     records: dict[tuple[str, str, str], Record] = attrs.field(factory=dict)
+
+
+@final
+class _Lock:
+    """Lets one thread in at a time; that thread may read again inside, and write only first."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.RLock()
+        self._depth = 0
+
+    def acquire(self, *, alone: bool) -> None:
+        self._lock.acquire()
+        if alone and self._depth:
+            self._lock.release()
+            raise StorageBusy("MemoryStorage()", "0 s by this thread itself")
+        self._depth += 1
+
+    def release(self) -> None:
+        self._depth -= 1
+        self._lock.release()
 
 
 @final
 class _Transaction:
     """Reads through its own pending rows, and publishes them in one go."""
 
-    def __init__(self, kept: _Kept, lock: threading.RLock, *, publishes: bool) -> None:
+    def __init__(self, kept: _Kept, lock: "_Lock", *, publishes: bool) -> None:
         self._kept: Final = kept
         self._lock: Final = lock
         self._publishes: Final = publishes
@@ -92,11 +127,13 @@ class _Transaction:
         self._holders: Final[dict[tuple[str, str], WalletId | None]] = {}
         self._accounts: Final[dict[AccountId, Account]] = {}
         self._changes: Final[dict[AccountId, list[Change]]] = {}
+        self._opened: Final[dict[WalletId, list[AccountId]]] = {}
+        """The accounts of each wallet that have their first entry in this transaction."""
         self._replaced: Final[dict[AccountId, _Ledger]] = {}
         self._records: Final[dict[tuple[str, str, str], Record]] = {}
 
     def __enter__(self) -> "_Transaction":
-        self._lock.acquire()
+        self._lock.acquire(alone=self._publishes)
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
@@ -170,8 +207,7 @@ class _Transaction:
         return account if account is None or names is NO_NAMES else self._with_named(account, names)
 
     def accounts_of(self, merchant: str, wallet: WalletId) -> list[Account]:
-        prefix = f"{wallet}."
-        ids = {id_ for id_ in (*self._kept.ledgers, *self._accounts) if id_.startswith(prefix)}
+        ids = (*self._kept.of_wallet.get(wallet, ()), *self._opened.get(wallet, ()))
         found = (self.account_by_id(merchant, id_) for id_ in sorted(ids))
         return [account for account in found if account is not None]
 
@@ -198,6 +234,8 @@ class _Transaction:
         version = 0 if before is None else before.version
         if version != entry.sequence - 1 or self.entry_by_key(account, entry.key) is not None:
             raise ConcurrentChange(account.id, entry.sequence - 1)
+        if before is None:
+            self._opened.setdefault(wallet_of(account.id), []).append(account.id)
         self._accounts[account.id] = _open_rows(account, before, change)
         self._changes.setdefault(account.id, []).append(change)
 
@@ -224,18 +262,21 @@ class _Transaction:
         return None if ledger is None else ledger.account
 
     def _with_named(self, account: Account, names: Names) -> Account:
-        whole = self.whole(account.merchant, account.id)
+        """Add the rows that *names* names, each looked up alone: history costs nothing (S3)."""
         found = account.copy()
-        if whole is not None:
-            for lot in names.lots:
-                if lot in whole.lots:
-                    found.lots[lot] = whole.lots[lot]
-            for hold in names.holds:
-                if hold in whole.holds:
-                    found.holds[hold] = whole.holds[hold]
-            for redemption in names.redemptions:
-                if redemption in whole.restored:
-                    found.restored[redemption] = whole.restored[redemption]
+        ledger = self._ledger(account.id)
+        if ledger is not None:
+            found.lots = {**dict(_named(ledger.lots, names.lots)), **found.lots}
+            found.holds = {**dict(_named(ledger.holds, names.holds)), **found.holds}
+            found.restored |= {
+                id_: parts.copy() for id_, parts in _named(ledger.restored, names.redemptions)
+            }
+        for change in self._changes.get(account.id, ()):
+            found.lots.update((lot.id, lot) for lot in change.lots if lot.id in names.lots)
+            found.holds.update((hold.id, hold) for hold in change.holds if hold.id in names.holds)
+            if change.restored is not None and change.restored in names.redemptions:
+                parts = change.account.restored[change.restored]
+                found.restored[change.restored] = parts.copy()
         return found
 
     # Journals
@@ -333,8 +374,8 @@ class _Transaction:
     # Records
 
     def record(self, merchant: str, kind: str, name: str) -> Record | None:
-        key = (merchant, kind, name)
-        return self._records.get(key) or self._kept.records.get(key)
+        found = self._record(merchant, kind, name)
+        return None if found is None else _copied(found)
 
     def record_kinds(self, merchant: str) -> list[str]:
         names = (*self._kept.records, *self._records)
@@ -357,18 +398,28 @@ class _Transaction:
             and record.id > after
             and (reference is None or record.references.get(reference[0]) == reference[1])
         ]
-        return sorted(found, key=lambda record: record.id)[:limit]
+        return [_copied(record) for record in sorted(found, key=lambda each: each.id)[:limit]]
+
+    def _record(self, merchant: str, kind: str, name: str) -> Record | None:
+        key = (merchant, kind, name)
+        return self._records.get(key) or self._kept.records.get(key)
 
     def put(self, record: Record) -> None:
-        before = self.record(record.merchant, record.kind, record.id)
+        before = self._record(record.merchant, record.kind, record.id)
         if record.version != (1 if before is None else before.version + 1):
             raise ConcurrentChange(record.id, record.version - 1)
-        self._records[record.merchant, record.kind, record.id] = record
+        self._records[record.merchant, record.kind, record.id] = _copied(record)
 
     # Committing
 
     def publish(self) -> None:
-        """Make everything pending visible to the next transaction."""
+        """
+        Make everything pending visible to the next transaction.
+
+        Raises:
+            ConcurrentChange: An account or a record is no longer as it was when this began (S2).
+        """
+        self._require_unchanged()
         kept = self._kept
         kept.ledgers.update(self._replaced)
         for account_id, changes in self._changes.items():
@@ -376,6 +427,7 @@ class _Transaction:
             account = self._accounts[account_id]
             if ledger is None:
                 ledger = kept.ledgers[account_id] = _Ledger(account)
+                kept.of_wallet.setdefault(wallet_of(account_id), []).append(account_id)
             ledger.account = account
             for change in changes:
                 ledger.entries.append(change.entry)
@@ -399,6 +451,29 @@ class _Transaction:
                 kept.holders[holder] = wallet_id
         if self._records:
             kept.records.update(self._records)
+
+    def _require_unchanged(self) -> None:
+        """Require that everything pending still follows what is kept, before any of it is."""
+        for account_id, changes in self._changes.items():
+            ledger = self._kept.ledgers.get(account_id)
+            before = changes[0].entry.sequence - 1
+            if before != (0 if ledger is None else len(ledger.entries)):
+                raise ConcurrentChange(account_id, before)
+        for name, record in self._records.items():
+            stored = self._kept.records.get(name)
+            if stored is not None and stored.version >= record.version:
+                raise ConcurrentChange(record.id, record.version - 1)
+
+
+def _named(rows: Mapping[_Id, _Row], names: Iterable[_Id]) -> Iterator[tuple[_Id, _Row]]:
+    """Yield those of *rows* that *names* names."""
+    return ((name, rows[name]) for name in names if name in rows)
+
+
+def _copied(record: Record) -> Record:
+    """Return *record* with data of its own: what it was made of may be changed afterwards."""
+    body = json.loads(canonical(dict(record.body)))
+    return attrs.evolve(record, body=body, references=dict(record.references))
 
 
 def _open_rows(account: Account, before: Account | None, change: Change) -> Account:

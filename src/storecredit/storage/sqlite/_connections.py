@@ -1,5 +1,6 @@
 """The connections to one file: each in the hands of one block at a time, and none across a fork."""
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -9,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Final, TypeVar, final
 
-from storecredit.errors import StorageBusy, StorageUnusable
+from storecredit.errors import StorageBusy, StorageUnusable, StoreCreditError
 from storecredit.storage.sqlite._failures import explained, is_busy
 
 _T = TypeVar("_T")
@@ -46,6 +47,8 @@ class Connections:
         self._retired: set[sqlite3.Connection] = set()
         self._gate = threading.Lock()
         self._writer: int | None = None
+        self.log_has_erased_text = False
+        """Whether something was erased since the log was emptied the last time."""
 
     @property
     def waited(self) -> str:
@@ -111,6 +114,20 @@ class Connections:
                     raise explained(error, self.name, waited=self.waited) from None
             pause = _SHORT_PAUSE if now - began < _PATIENCE else _LONG_PAUSE
             time.sleep(random.uniform(0, pause))
+
+    def empty_log(self) -> None:
+        """
+        Move everything from the log into the file, and cut the log off, if nobody reads just now.
+
+        Otherwise the next transaction tries again.
+        """
+        with contextlib.suppress(sqlite3.Error, StoreCreditError):
+            connection = self.take()
+            try:
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self.log_has_erased_text = bool(busy)
+            finally:
+                self.give_back(connection)
 
     def close(self) -> None:
         """Close every connection: idle ones now, the others when their blocks end."""

@@ -14,7 +14,8 @@ _SETTINGS: Final = (
     "PRAGMA foreign_keys = ON",
     # Without it, REPLACE would delete journal rows past the trigger.
     "PRAGMA recursive_triggers = ON",
-    # What is erased must not stay readable in the file.
+    # What is erased must not stay readable in the file. The log beside it still has the text; it
+    # is emptied after the transaction that erased.
     "PRAGMA secure_delete = ON",
     # Where the system has it, a real flush of the drive: elsewhere without effect.
     "PRAGMA fullfsync = ON",

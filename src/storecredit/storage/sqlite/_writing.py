@@ -104,6 +104,8 @@ class Writing(Reading):
 
     spoiled: Exception | None = None
     """Why this transaction may not be committed any more: a part of a change went in alone."""
+    has_erased: bool = False
+    """Whether the log has text that is to be gone once this is committed."""
 
     def lock(self, accounts: Iterable[AccountId]) -> None:
         """Do nothing: whoever writes has the whole file to itself."""
@@ -213,9 +215,11 @@ class Writing(Reading):
 
     def erase(self, account: Account, sequence: int, fields: Iterable[str]) -> int:
         number = self._number(account.id)
-        return sum(
+        gone = sum(
             self._execute(_ERASE, (number, sequence, field)).rowcount for field in set(fields)
         )
+        self.has_erased = self.has_erased or gone > 0
+        return gone
 
     # Records
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, final
 
-from storecredit.errors import StorageUnavailable, StorageUnusable
+from storecredit.errors import InvalidTerms, StorageUnavailable, StorageUnusable
 from storecredit.storage.protocols import Reader, UnitOfWork
 from storecredit.storage.sqlite._connections import Connections
 from storecredit.storage.sqlite._failures import explained
@@ -30,6 +30,21 @@ class Synchronous(enum.StrEnum):
     """After power loss the last commands may be gone; what is left is whole."""
 
 
+def _as_synchronous(setting: Synchronous | str) -> Synchronous:
+    try:
+        return Synchronous(setting)
+    except ValueError:
+        known = " or ".join(each.value for each in Synchronous)
+        raise InvalidTerms("synchronous", setting, known) from None
+
+
+def _can_name_a_file(name: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(name)
+    except ValueError:
+        return False
+
+
 @final
 class SQLiteStorage:
     """
@@ -47,6 +62,7 @@ class SQLiteStorage:
         timeout: The longest wait for a lock, in seconds.
 
     Raises:
+        InvalidTerms: There is no such setting of *synchronous*.
         StorageUnusable: The file is no database, another program's, of a newer version, damaged,
             or in a folder that cannot be written.
         StorageBusy: Somebody has locked the file for longer than *timeout*.
@@ -65,9 +81,13 @@ class SQLiteStorage:
             raise StorageUnusable(
                 repr(name), "it names no file", "Use MemoryStorage to keep nothing."
             )
+        if not _can_name_a_file(name):
+            raise StorageUnusable(
+                repr(name), "no file can have that name", "Name a file on a local disk."
+            )
         # Absolute, because connections are opened later too, wherever the process works then.
         where = str(Path(name).absolute())
-        open_one = partial(connect, where, name, Synchronous(synchronous).value)
+        open_one = partial(connect, where, name, _as_synchronous(synchronous).value)
         self._connections: Final = Connections(open_one, name, timeout)
         self._units: Final[dict[tuple[str, int], Unit]] = {}
         weakref.finalize(self, self._connections.close)
@@ -193,8 +213,13 @@ class _Transaction(_Block):
         trace: TracebackType | None,
     ) -> None:
         spoiled = None if self._work is None else self._work.spoiled
+        commits = error is None and spoiled is None
         try:
-            self._end("COMMIT" if error is None and spoiled is None else "ROLLBACK", error)
+            self._end("COMMIT" if commits else "ROLLBACK", error)
+            if commits and self._work is not None and self._work.has_erased:
+                self._connections.log_has_erased_text = True
+            if self._connections.log_has_erased_text:
+                self._connections.empty_log()
         finally:
             self._connections.leave_gate()
         if error is None and spoiled is not None:

@@ -16,7 +16,7 @@ ANSWERED: Final = About(
     reference="ticket 77",
     location="Köln",
     note="called twice\nwants no voucher",
-    data={"agent": "m-17", "Ticket": "ÄÖ-9"},
+    data={"clerk": "m-17", "Ticket": "ÄÖ-9"},
     occurred_at=NOON - timedelta(days=2),
 )
 """Everything that an entry can be told, private fields included."""

@@ -107,7 +107,7 @@ def abouts(
         steps = (0 * HOUR, -HOUR, HOUR / 12, HOUR / 12 + dt.timedelta(microseconds=1))
         about["at"] = now + draw(st.sampled_from(steps))
     if answerable:
-        about |= {"actor": "agent", "reason": "a reason"}
+        about |= {"actor": "clerk", "reason": "a reason"}
         if draw(st.integers(0, 19)) == 13:
             del about[draw(st.sampled_from(["actor", "reason"]))]
     if draw(st.booleans()):

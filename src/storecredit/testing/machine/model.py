@@ -17,6 +17,7 @@ from typing import Any, Final
 from storecredit.errors import (
     AccountClosed,
     AccountFrozen,
+    AccountMerged,
     AccountOpen,
     AmountNotPositive,
     AmountOutOfRange,
@@ -413,6 +414,8 @@ class Book:
     def require(self, *allowed: str) -> None:
         """Require one of the *allowed* states (A11)."""
         if self.status not in allowed:
+            if self.merged_into is not None:
+                raise Refused(AccountMerged)
             raise Refused(
                 {"frozen": AccountFrozen, "closed": AccountClosed, "open": AccountOpen}[self.status]
             )

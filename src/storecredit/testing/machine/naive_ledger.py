@@ -341,7 +341,9 @@ class NaiveLedger:
     def _merge(self, call: Call) -> list[Expected]:
         if call.asked["holder"] == call.asked["into"]:
             raise Refused(InvalidTerms)
-        source = self._wallet(call.asked["holder"])
+        source = self.wallet(self._merchant.id, call.asked["holder"])
+        if source is None:
+            return []
         named = self._wallet(call.asked["into"])
         target = named.survivor
         compared, found = f"{call.compared} into {named.number}", []
