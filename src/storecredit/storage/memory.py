@@ -28,6 +28,7 @@ from storecredit.ledger import (
     canonical,
     wallet_of,
 )
+from storecredit.storage._memory_journal import Journal
 from storecredit.storage.protocols import Reader, Record, UnitOfWork, Wallet
 
 _Id = TypeVar("_Id")
@@ -74,10 +75,7 @@ class _Ledger:
     """What is kept of one account: open rows in `account`, everything else beside it."""
 
     account: Account
-    entries: list[Entry] = attrs.field(factory=list)
-    by_key: dict[str, Entry] = attrs.field(factory=dict)
-    by_id: dict[EntryId, Entry] = attrs.field(factory=dict)
-    """Filled when first asked for: most entries are never looked up by id."""
+    journal: Journal = attrs.field(factory=Journal)
     lots: dict[LotId, Lot] = attrs.field(factory=dict)
     """Exhausted lots."""
     holds: dict[HoldId, Hold] = attrs.field(factory=dict)
@@ -243,7 +241,7 @@ class _Transaction:
         ledger = self._ledger(account.id)
         if ledger is None:
             raise ConcurrentChange(account.id, account.version)
-        rebuilt = _Ledger(_only_open(account), ledger.entries, ledger.by_key, ledger.by_id)
+        rebuilt = _Ledger(_only_open(account), ledger.journal)
         rebuilt.lots = {lot.id: lot for lot in account.lots.values() if not lot.remaining}
         rebuilt.holds = {
             hold.id: hold for hold in account.holds.values() if hold.status is not HoldStatus.ACTIVE
@@ -283,7 +281,7 @@ class _Transaction:
 
     def entry_by_key(self, account: Account, key: str) -> Entry | None:
         ledger = self._ledger(account.id)
-        found = None if ledger is None else ledger.by_key.get(key)
+        found = None if ledger is None else ledger.journal.with_key(account, key)
         if found is None:
             for change in self._changes.get(account.id, ()):
                 if change.entry.key == key:
@@ -294,11 +292,9 @@ class _Transaction:
         if account_of(entry) != account.id:
             return None
         ledger = self._ledger(account.id)
-        if ledger is not None:
-            for known in ledger.entries[len(ledger.by_id) :]:
-                ledger.by_id[known.id] = known
-            if entry in ledger.by_id:
-                return ledger.by_id[entry]
+        found = None if ledger is None else ledger.journal.with_id(account, entry)
+        if found is not None:
+            return found
         pending = self._changes.get(account.id, ())
         return next((change.entry for change in pending if change.entry.id == entry), None)
 
@@ -306,36 +302,20 @@ class _Transaction:
         self, account: Account, *, after: int = 0, upto: int | None = None
     ) -> Iterator[Entry]:
         ledger = self._ledger(account.id)
-        entries = [] if ledger is None else ledger.entries[after:upto]
-        yield from entries
+        if ledger is not None:
+            yield from ledger.journal.between(account, after, upto)
         for change in self._changes.get(account.id, ()):
             if after < change.entry.sequence and (upto is None or change.entry.sequence <= upto):
                 yield change.entry
 
     def erase(self, account: Account, sequence: int, fields: Iterable[str]) -> int:
         ledger = self._ledger(account.id)
-        if ledger is None or not 0 < sequence <= len(ledger.entries):
+        if ledger is None:
             return 0
-        entry = ledger.entries[sequence - 1]
-        gone = [field for field in fields if field in entry.salts]
+        journal, gone = ledger.journal.erased(sequence, fields)
         if gone:
-            kept = entry.context
-            context = attrs.evolve(
-                kept,
-                actor=None if "actor" in gone else kept.actor,
-                note=None if "note" in gone else kept.note,
-                data={} if "data" in gone else kept.data,
-            )
-            salts = {name: salt for name, salt in entry.salts.items() if name not in gone}
-            erased = attrs.evolve(entry, context=context, salts=salts)
-            replaced = attrs.evolve(
-                ledger,
-                entries=[*ledger.entries[: sequence - 1], erased, *ledger.entries[sequence:]],
-                by_key={**ledger.by_key, entry.key: erased},
-                by_id={},
-            )
-            self._replaced[account.id] = replaced
-        return len(gone)
+            self._replaced[account.id] = attrs.evolve(ledger, journal=journal)
+        return gone
 
     # Looking over all accounts
 
@@ -430,8 +410,7 @@ class _Transaction:
                 kept.of_wallet.setdefault(wallet_of(account_id), []).append(account_id)
             ledger.account = account
             for change in changes:
-                ledger.entries.append(change.entry)
-                ledger.by_key[change.entry.key] = change.entry
+                ledger.journal.add(change.entry)
                 for lot in change.lots:
                     if lot.remaining:
                         ledger.lots.pop(lot.id, None)
@@ -457,7 +436,7 @@ class _Transaction:
         for account_id, changes in self._changes.items():
             ledger = self._kept.ledgers.get(account_id)
             before = changes[0].entry.sequence - 1
-            if before != (0 if ledger is None else len(ledger.entries)):
+            if before != (0 if ledger is None else len(ledger.journal)):
                 raise ConcurrentChange(account_id, before)
         for name, record in self._records.items():
             stored = self._kept.records.get(name)

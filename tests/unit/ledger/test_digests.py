@@ -285,10 +285,20 @@ def test_a_move_that_does_not_add_up_is_found(move, problem) -> None:
 # -- verify
 
 
-def damage(shop, sequence: int, **changes) -> None:
-    """Change an entry around the library, as somebody with access to the table might."""
+def journal_kept(shop):
+    """The one journal as the storage keeps it, for changes around the library."""
     (ledger,) = shop.storage._kept.ledgers.values()
-    ledger.entries[sequence - 1] = attrs.evolve(ledger.entries[sequence - 1], **changes)
+    return ledger.journal
+
+
+def put_rows(journal, rows) -> None:
+    """Let the journal consist of these (body, digest)."""
+    journal.bodies[:] = [body for body, _ in rows]
+    journal.digests[:] = [digest for _, digest in rows]
+
+
+def rows_of(journal) -> list[tuple[str, bytes]]:
+    return list(zip(journal.bodies, journal.digests, strict=True))
 
 
 @pytest.fixture
@@ -299,9 +309,12 @@ def told(make_shop):
     shop.redeem("20.00", key="b")
     shop.redeem("10.00", key="c")
     (ledger,) = shop.storage._kept.ledgers.values()
-    kept, account = list(ledger.entries), ledger.account
+    rows, private, account = rows_of(ledger.journal), dict(ledger.journal.private), ledger.account
     yield shop
-    shop.storage._kept.ledgers[account.id] = attrs.evolve(ledger, entries=kept, account=account)
+    (now,) = shop.storage._kept.ledgers.values()
+    put_rows(now.journal, rows)
+    now.journal.private = private
+    now.account = account
 
 
 def problems(shop, anchors=None) -> list[tuple[int, str]]:
@@ -317,32 +330,38 @@ def test_a_sound_journal_verifies(told) -> None:
 
 @pytest.mark.parametrize("sequence", [1, 2, 3])
 def test_an_edited_entry_is_named(told, sequence) -> None:
-    (ledger,) = told.storage._kept.ledgers.values()
-    body = ledger.entries[sequence - 1].body
-    damage(told, sequence, body=body.replace('"key":', '"kex":'))
+    journal = journal_kept(told)
+    journal.bodies[sequence - 1] = journal.bodies[sequence - 1].replace('"at":"2026', '"at":"2027')
     found = told.credit.verify()
     assert not found.ok
     assert [(each.sequence, each.what) for each in found.problems] == [
         (sequence, "its digest does not follow from its content and the entry before it")
     ]
     assert str(found.problems[0]) == (
-        f"account {ledger.account.id}, entry {sequence}: "
+        f"account {told.account().id}, entry {sequence}: "
         "its digest does not follow from its content and the entry before it"
     )
 
 
+@pytest.mark.parametrize("sequence", [1, 2, 3])
+@pytest.mark.parametrize("body", ["", "{}", "[1]", '{"account":1}'])
+def test_an_unreadable_entry_is_named(told, sequence, body) -> None:
+    journal_kept(told).bodies[sequence - 1] = body
+    assert problems(told) == [(sequence, "its body cannot be read")]
+
+
 def test_missing_and_reordered_entries_are_named(told) -> None:
-    (ledger,) = told.storage._kept.ledgers.values()
-    first, second, third = ledger.entries
-    ledger.entries[:] = [first, third]
+    journal = journal_kept(told)
+    first, second, third = rows_of(journal)
+    put_rows(journal, [first, third])
     assert problems(told)[0][0] == 3
-    ledger.entries[:] = [second, first, third]
+    put_rows(journal, [second, first, third])
     assert problems(told)[0][0] == 2
 
 
 def test_a_truncated_journal_is_found_by_its_state(told) -> None:
-    (ledger,) = told.storage._kept.ledgers.values()
-    del ledger.entries[2:]
+    journal = journal_kept(told)
+    put_rows(journal, rows_of(journal)[:2])
     found = problems(told)
     assert found[0] == (3, "the account row says version 3, and the journal has 2 entries")
     assert (2, "the stored totals is not what the journal leads to") in found
@@ -366,16 +385,15 @@ def test_anchors_find_a_truncated_a_rewritten_and_a_vanished_journal(told) -> No
     ("field", "value"), [("actor", "eve"), ("note", "bye"), ("data", {"a": "c"}), ("actor", None)]
 )
 def test_a_changed_private_field_is_named(told, field, value) -> None:
-    (ledger,) = told.storage._kept.ledgers.values()
-    context = ledger.entries[0].context
-    damage(told, 1, context=attrs.evolve(context, **{field: value}))
+    private = journal_kept(told).private
+    salt, _ = private[1][field]
+    private[1] = {**private[1], field: (salt, value)}
     assert problems(told) == [(1, f"its {field} is not the one that was recorded")]
 
 
-def test_a_private_field_without_its_salt_is_named(told) -> None:
-    (ledger,) = told.storage._kept.ledgers.values()
-    salts = {name: salt for name, salt in ledger.entries[0].salts.items() if name != "note"}
-    damage(told, 1, salts=salts)
+def test_a_private_field_under_another_salt_is_named(told) -> None:
+    private = journal_kept(told).private
+    private[1] = {**private[1], "note": ("00" * 16, "hello")}
     assert problems(told) == [(1, "its note is not the one that was recorded")]
 
 
@@ -413,18 +431,19 @@ def test_a_journal_that_created_value_is_found_by_conservation_and_bounds(make_s
         Move(What.REDEEMED, name, 150, -50, -50),
     ]
     (ledger,) = shop.storage._kept.ledgers.values()
-    kept = (list(ledger.entries), ledger.account)
+    kept = (rows_of(ledger.journal), ledger.account)
     first = entry(account, *overdrawn)
-    ledger.entries[:] = [first]
+    put_rows(ledger.journal, [(first.body, first.digest)])
     ledger.account = replay(account, [first])
     found = [each.what for each in shop.credit.verify().problems]
     assert found == [f"lot {name} is outside its bounds"]
-    ledger.entries[:], ledger.account = kept
+    put_rows(ledger.journal, kept[0])
+    ledger.account = kept[1]
 
 
 def test_a_broken_journal_is_not_rebuilt_and_its_account_is_left(told) -> None:
     (ledger,) = told.storage._kept.ledgers.values()
-    damage(told, 2, digest=b"x" * 32)
+    ledger.journal.digests[1] = b"x" * 32
     account = ledger.account
     with pytest.raises(JournalBroken):
         told.credit.rebuild()
