@@ -15,7 +15,7 @@ from storecredit.cli.reading import balance, statement
 from storecredit.cli.replaying import replay
 from storecredit.cli.spending import redeem
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="storecredit",
     help="Store credit, points and open balances: a ledger in one SQLite file.",
     epilog=(

@@ -40,7 +40,10 @@ class Story:
         self.clock: Final = SettableClock(BEGIN)
         self.credit: Final = StoreCredit(storage, MERCHANT, clock=self.clock)
         self._payments: Final[list[Receipt]] = []
-        self.issued = self.redeemed = self.restored = self.expired = Balance.of()
+        self.issued: Balance = Balance.of()
+        self.redeemed: Balance = Balance.of()
+        self.restored: Balance = Balance.of()
+        self.expired: Balance = Balance.of()
 
     def chapters(self) -> Iterator[Chapter]:
         """Let it happen, chapter by chapter."""

@@ -44,7 +44,7 @@ def parcels_of(change: Change) -> tuple[Parcel, ...]:
 class TransferIn:
     """The receiving side of a transfer: new lots with the old terms."""
 
-    kind: ClassVar = EntryKind.TRANSFER_IN
+    kind: ClassVar[EntryKind] = EntryKind.TRANSFER_IN
 
     sent: EntryId
     """The entry on the sending side."""
@@ -76,7 +76,7 @@ class TransferIn:
 class ReverseIn:
     """The sender of a transfer takes its value back, once (A17)."""
 
-    kind: ClassVar = EntryKind.TRANSFER_IN
+    kind: ClassVar[EntryKind] = EntryKind.TRANSFER_IN
 
     sent: EntryId
     """The entry on the giving side of the reversal."""
@@ -117,7 +117,7 @@ class ReverseIn:
 class ConvertIn:
     """The receiving side of a conversion: each lot's part in the other unit (V3, V5)."""
 
-    kind: ClassVar = EntryKind.CONVERT_IN
+    kind: ClassVar[EntryKind] = EntryKind.CONVERT_IN
 
     sent: EntryId
     parcels: tuple[Parcel, ...] = attrs.field(eq=False)
@@ -161,7 +161,7 @@ class ConvertIn:
 class MergeIn:
     """The survivor of a merge takes over every lot and all that is owed (A17)."""
 
-    kind: ClassVar = EntryKind.MERGE_IN
+    kind: ClassVar[EntryKind] = EntryKind.MERGE_IN
 
     sent: EntryId
     parcels: tuple[Parcel, ...] = attrs.field(eq=False)

@@ -29,7 +29,7 @@ TRANSITIONS: Final[Mapping[tuple[AccountStatus, EntryKind], AccountStatus]] = Ma
 class Freeze:
     """Let nothing new in or out; existing holds still capture and release, expiry runs."""
 
-    kind: ClassVar = EntryKind.FREEZE
+    kind: ClassVar[EntryKind] = EntryKind.FREEZE
 
     @property
     def names(self) -> Names:
@@ -51,7 +51,7 @@ class Freeze:
 class Close:
     """End an empty account."""
 
-    kind: ClassVar = EntryKind.CLOSE
+    kind: ClassVar[EntryKind] = EntryKind.CLOSE
 
     @property
     def names(self) -> Names:
@@ -80,7 +80,7 @@ class Close:
 class Reopen:
     """Open a frozen or closed account again."""
 
-    kind: ClassVar = EntryKind.REOPEN
+    kind: ClassVar[EntryKind] = EntryKind.REOPEN
 
     @property
     def names(self) -> Names:

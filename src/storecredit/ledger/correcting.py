@@ -70,7 +70,7 @@ def _held(rule: Held | str) -> Held:
 class Revoke:
     """Take back what should not have been issued."""
 
-    kind: ClassVar = EntryKind.REVOKE
+    kind: ClassVar[EntryKind] = EntryKind.REVOKE
 
     lot: LotId
     amount: Money | None = attrs.field(default=None, converter=as_money_or_none)
@@ -150,7 +150,7 @@ class Revoke:
 class Adjust:
     """Correct the amount of a lot, up or down."""
 
-    kind: ClassVar = EntryKind.ADJUST
+    kind: ClassVar[EntryKind] = EntryKind.ADJUST
 
     lot: LotId
     by: Money = attrs.field(converter=as_money)

@@ -30,7 +30,7 @@ from storecredit.values import Money
 class Expire:
     """Record what has run out: the sweep of one account."""
 
-    kind: ClassVar = EntryKind.EXPIRE
+    kind: ClassVar[EntryKind] = EntryKind.EXPIRE
 
     @property
     def names(self) -> Names:
@@ -47,7 +47,7 @@ class Expire:
 class ExtendExpiry:
     """Let a lot live longer."""
 
-    kind: ClassVar = EntryKind.EXTEND_EXPIRY
+    kind: ClassVar[EntryKind] = EntryKind.EXTEND_EXPIRY
 
     lot: LotId
     expires: Expiry = attrs.field(converter=as_expiry)
@@ -89,7 +89,7 @@ class ExtendExpiry:
 class Reinstate:
     """Bring back value that expired, or that was revoked, by a new decision."""
 
-    kind: ClassVar = EntryKind.REINSTATE
+    kind: ClassVar[EntryKind] = EntryKind.REINSTATE
 
     lot: LotId
     amount: Money | None = attrs.field(default=None, converter=as_money_or_none)

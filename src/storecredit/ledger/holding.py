@@ -50,7 +50,7 @@ def live_hold(draft: Draft, hold_id: HoldId) -> Hold:
 class Resize:
     """Let a hold reserve more or less than it does, or live longer."""
 
-    kind: ClassVar = EntryKind.RESIZE
+    kind: ClassVar[EntryKind] = EntryKind.RESIZE
 
     hold: HoldId
     amount: Money = attrs.field(converter=as_money)
@@ -103,7 +103,7 @@ class Resize:
 class Capture:
     """Spend what a hold reserves, or a part of it, and release the rest."""
 
-    kind: ClassVar = EntryKind.CAPTURE
+    kind: ClassVar[EntryKind] = EntryKind.CAPTURE
 
     hold: HoldId
     amount: Money | None = attrs.field(default=None, converter=as_money_or_none)
@@ -135,7 +135,7 @@ class Capture:
 class CapturePart:
     """Spend a part of what a hold reserves, and leave the rest held."""
 
-    kind: ClassVar = EntryKind.CAPTURE_PART
+    kind: ClassVar[EntryKind] = EntryKind.CAPTURE_PART
 
     hold: HoldId
     amount: Money = attrs.field(converter=as_money)
@@ -163,7 +163,7 @@ class CapturePart:
 class Release:
     """Give back all that a hold still reserves."""
 
-    kind: ClassVar = EntryKind.RELEASE
+    kind: ClassVar[EntryKind] = EntryKind.RELEASE
 
     hold: HoldId
 
@@ -190,7 +190,7 @@ class Release:
 class ReleaseOrder:
     """Give back everything that the holds of one order still reserve in this account."""
 
-    kind: ClassVar = EntryKind.RELEASE
+    kind: ClassVar[EntryKind] = EntryKind.RELEASE
 
     order: str
     """The reference that the holds were placed with."""
@@ -212,7 +212,7 @@ class ReleaseOrder:
 class Lapse:
     """Record that the time of holds ran out; what they reserved has been free since then."""
 
-    kind: ClassVar = EntryKind.LAPSE
+    kind: ClassVar[EntryKind] = EntryKind.LAPSE
 
     @property
     def names(self) -> Names:

@@ -22,7 +22,7 @@ from storecredit.values import Money, Period, require_issuable
 class Issue:
     """Give the holder a new lot."""
 
-    kind: ClassVar = EntryKind.ISSUE
+    kind: ClassVar[EntryKind] = EntryKind.ISSUE
 
     amount: Money = attrs.field(converter=as_money)
     """Positive."""

@@ -33,7 +33,7 @@ _BOUGHT: Final = "refund a purchase"
 class CashOut:
     """Pay value out in money, where its funding allows that (A11)."""
 
-    kind: ClassVar = EntryKind.CASH_OUT
+    kind: ClassVar[EntryKind] = EntryKind.CASH_OUT
 
     amount: Money = attrs.field(converter=as_money)
     """Positive."""
@@ -73,7 +73,7 @@ class CashOut:
 class RefundBought:
     """Give a buyer the unspent rest of a bought lot back in money, and close the lot (A7)."""
 
-    kind: ClassVar = EntryKind.REFUND_BOUGHT
+    kind: ClassVar[EntryKind] = EntryKind.REFUND_BOUGHT
 
     lot: LotId
 
@@ -120,7 +120,7 @@ class RefundBought:
 class TransferOut:
     """The sending side of a transfer between two accounts of one merchant (A17)."""
 
-    kind: ClassVar = EntryKind.TRANSFER_OUT
+    kind: ClassVar[EntryKind] = EntryKind.TRANSFER_OUT
 
     amount: Money = attrs.field(converter=as_money)
     """Positive."""
@@ -159,7 +159,7 @@ class TransferOut:
 class ConvertOut:
     """The giving side of a conversion between two units of one wallet (V3, A17)."""
 
-    kind: ClassVar = EntryKind.CONVERT_OUT
+    kind: ClassVar[EntryKind] = EntryKind.CONVERT_OUT
 
     amount: Money = attrs.field(converter=as_money)
     """Positive, in the rate's source unit."""
@@ -221,7 +221,7 @@ def conversion_facts(conversion: Conversion, rounding: Rounding) -> Mapping[str,
 class ReverseOut:
     """The receiving account gives back what one transfer brought it (A17)."""
 
-    kind: ClassVar = EntryKind.TRANSFER_OUT
+    kind: ClassVar[EntryKind] = EntryKind.TRANSFER_OUT
 
     transfer: EntryId
     """The sending entry that is reversed."""
@@ -259,7 +259,7 @@ class ReverseOut:
 class MergeOut:
     """The account of a holder who merges into another gives up all it has (A17)."""
 
-    kind: ClassVar = EntryKind.MERGE_OUT
+    kind: ClassVar[EntryKind] = EntryKind.MERGE_OUT
 
     into: WalletId
     """The wallet that the survivor was found by."""

@@ -20,7 +20,7 @@ from storecredit.values import Money
 class Settle:
     """Take a payment from outside on what the holder owes."""
 
-    kind: ClassVar = EntryKind.SETTLE
+    kind: ClassVar[EntryKind] = EntryKind.SETTLE
 
     amount: Money = attrs.field(converter=as_money)
     """Positive, at most what is owed."""
@@ -58,7 +58,7 @@ def _limit(limit: object) -> Money | Unlimited | None:
 class SetLimit:
     """Decide how far the holder may come to owe."""
 
-    kind: ClassVar = EntryKind.SET_LIMIT
+    kind: ClassVar[EntryKind] = EntryKind.SET_LIMIT
 
     limit: Money | Unlimited | None = attrs.field(converter=_limit)
     """None: not at all. Zero or more: so much. Unlimited: without end."""
@@ -100,7 +100,7 @@ def _people(spenders: Iterable[str] | None) -> tuple[str, ...] | None:
 class SetSpenders:
     """List who may spend from a company's account."""
 
-    kind: ClassVar = EntryKind.SET_SPENDERS
+    kind: ClassVar[EntryKind] = EntryKind.SET_SPENDERS
 
     spenders: tuple[str, ...] | None = attrs.field(converter=_people)
     """None: whoever the host lets. Empty: nobody."""

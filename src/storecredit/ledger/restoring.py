@@ -30,7 +30,7 @@ SPENT: Final = frozenset({What.REDEEMED, What.CAPTURED, What.OWED_INCURRED, What
 class Restore:
     """Give back what one redemption took, or a part of it."""
 
-    kind: ClassVar = EntryKind.RESTORE
+    kind: ClassVar[EntryKind] = EntryKind.RESTORE
 
     redemption: EntryId
     """The entry that redeemed or captured the value."""

@@ -62,7 +62,7 @@ def as_spender(spender: str | None) -> str | None:
 class Redeem:
     """Spend in one step."""
 
-    kind: ClassVar = EntryKind.REDEEM
+    kind: ClassVar[EntryKind] = EntryKind.REDEEM
 
     amount: Money = attrs.field(converter=as_money)
     """Positive."""
@@ -100,7 +100,7 @@ class Redeem:
 class PlaceHold:
     """Reserve value, so that nothing else can spend it."""
 
-    kind: ClassVar = EntryKind.HOLD
+    kind: ClassVar[EntryKind] = EntryKind.HOLD
 
     amount: Money = attrs.field(converter=as_money)
     """Positive."""

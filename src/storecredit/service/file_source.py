@@ -72,7 +72,7 @@ class BadRows:
 
     def __init__(self) -> None:
         self.rows: Final[list[BadRow]] = []
-        self.count = 0
+        self.count: int = 0
 
     def add(self, line: int, column: str, problem: str) -> None:
         """Note that *column* of *line*, counted from 1, is bad."""
@@ -102,7 +102,7 @@ class Source:
         name = self._path or getattr(source, "name", None)
         self.name: Final = str(name) if isinstance(name, str | Path) else "the stream"
         self._start: Final = _position(self._stream)
-        self.ended_early = False
+        self.ended_early: bool = False
         """Whether reading stopped for a problem that was noted."""
 
     @property

@@ -94,7 +94,7 @@ class Balance:
         mentioned = {*self.units, *needed.units}
         return all(self[unit] >= needed[unit] for unit in mentioned)
 
-    def _no_order(self, other: object) -> NoReturn:
+    def __lt__(self, other: object) -> NoReturn:
         raise OperandRefused(
             "Ordering balances",
             other,
@@ -102,7 +102,14 @@ class Balance:
             'balance["USD"] < limit.',
         )
 
-    __lt__ = __le__ = __gt__ = __ge__ = _no_order
+    def __le__(self, other: object) -> NoReturn:
+        self.__lt__(other)
+
+    def __gt__(self, other: object) -> NoReturn:
+        self.__lt__(other)
+
+    def __ge__(self, other: object) -> NoReturn:
+        self.__lt__(other)
 
     def __bool__(self) -> NoReturn:
         raise AmbiguousTruth(self, "Write `not balance.is_zero`, or `balance is not None`.")

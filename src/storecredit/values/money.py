@@ -163,8 +163,6 @@ class Money:
         """An amount from parts already known to be sound; checks nothing. For inner loops."""
         return _of_minor(minor, unit)
 
-    # -- what it says
-
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, with all the unit's decimal places."""
@@ -315,7 +313,14 @@ class Money:
     def __truediv__(self, other: object) -> NoReturn:
         raise OperandRefused("Dividing money", other, _DIVISION_ADVICE)
 
-    __floordiv__ = __mod__ = __divmod__ = __truediv__
+    def __floordiv__(self, other: object) -> NoReturn:
+        self.__truediv__(other)
+
+    def __mod__(self, other: object) -> NoReturn:
+        self.__truediv__(other)
+
+    def __divmod__(self, other: object) -> NoReturn:
+        self.__truediv__(other)
 
     def __lt__(self, other: Money) -> bool:
         return self.minor < self._comparable(other)
@@ -399,8 +404,6 @@ class Money:
         if divisor == 0:
             raise ArgumentRefused("The amount to compare with", other, "other than zero")
         return Fraction(self.minor, divisor)
-
-    # -- exact division
 
     def allocate(
         self,

@@ -47,7 +47,7 @@ class Connections:
         self._retired: set[sqlite3.Connection] = set()
         self._gate = threading.Lock()
         self._writer: int | None = None
-        self.log_has_erased_text = False
+        self.log_has_erased_text: bool = False
         """Whether something was erased since the log was emptied the last time."""
 
     @property

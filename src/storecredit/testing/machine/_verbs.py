@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from storecredit.service.about import About
 from storecredit.testing.machine import _giving, _spending
@@ -38,16 +38,17 @@ class Call:
 
 def taken_apart(request: Request) -> Call:
     """Divide the arguments of *request* into the verb's own and what all commands share."""
-    about, asked = About(), {}
+    about: dict[str, Any] = {}
+    asked: dict[str, Any] = {}
     for name, value in request.arguments.items():
         if name in About.__annotations__:
-            about[name] = value  # type: ignore[literal-required]  # it was just looked up
+            about[name] = value
         elif name != "key":
             asked[name] = value
     return Call(
         verb=request.verb,
         key=request.arguments.get("key", ""),
-        about=about,
+        about=cast(About, about),
         asked=asked,
         compared=_fingerprint(request),
     )

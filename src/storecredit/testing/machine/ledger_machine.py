@@ -54,8 +54,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.both = SideBySide(self.make_storage(), noted=self.note)
-        self.in_doubt = False
+        self.both: SideBySide = SideBySide(self.make_storage(), noted=self.note)
+        self.in_doubt: bool = False
         """Whether a step has failed: then nothing more is to be learned at the end."""
 
     def note(self, outcome: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import attrs
 
@@ -56,27 +57,29 @@ class SideBySide:
     """
 
     def __init__(self, storage: Storage, *, noted: Callable[[str], None]) -> None:
-        self.noted = noted
+        self.noted: Callable[[str], None] = noted
         """Told the outcome of each request."""
-        self.clock = SettableClock(START)
-        self.storage = storage
-        self.made_ids = 0
-        self.services = {
+        self.clock: SettableClock = SettableClock(START)
+        self.storage: Storage = storage
+        self.made_ids: int = 0
+        self.services: dict[str, StoreCredit] = {
             merchant.id: StoreCredit(
                 self.storage, merchant, clock=self.clock, new_id=self.new_id, salt=self.salt
             )
             for merchant in MERCHANTS
         }
-        self.model = NaiveLedger(MERCHANTS)
-        self.known = {merchant.id: Known(merchant, UNITS, START) for merchant in MERCHANTS}
+        self.model: NaiveLedger = NaiveLedger(MERCHANTS)
+        self.known: dict[str, Known] = {
+            merchant.id: Known(merchant, UNITS, START) for merchant in MERCHANTS
+        }
         self.past: list[Past] = []
         self.not_repeated: list[Past] = []
         self.refused: list[Request] = []
         self.seen: list[Seen] = []
         self.accounts: dict[str, Book] = {}
         self.versions_checked: dict[str, int] = {}
-        self.kept = self.dump()
-        self.in_doubt = False
+        self.kept: str = self.dump()
+        self.in_doubt: bool = False
         """Whether a step has failed: then nothing more is to be learned at the end."""
 
     def new_id(self) -> uuid.UUID:
@@ -257,7 +260,7 @@ class SideBySide:
         field, argument = "reference", "order 3"
         if request.verb == "issue_many":
             first, *rest = request.arguments["grants"]
-            about = About(**{**first.about, "reference": "order 3"})  # type: ignore[typeddict-item]  # its keys are About's
+            about = cast(About, {**first.about, "reference": "order 3"})
             changed = request.changed("grants", [attrs.evolve(first, about=about), *rest])
         elif other_amount and isinstance(amount, Money):
             field, minor = "amount", amount.minor - 1 if amount.minor > 1 else amount.minor + 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hypothesis import strategies as st
 
@@ -83,7 +83,7 @@ def issue_many(draw: st.DrawFn, known: Known) -> Request:
         key = f"{known.new_key}/{number}"
         if draw(st.integers(0, 19)) == 13 and known.keys:
             key = draw(st.sampled_from(known.keys[-3:]))
-        grants.append(Grant(**arguments, key=key, about=About(**draw(abouts(known)))))  # type: ignore[typeddict-item]  # its keys are About's
+        grants.append(Grant(**arguments, key=key, about=cast(About, draw(abouts(known)))))
     return _request(known, "issue_many", {"grants": grants})
 
 
@@ -187,12 +187,15 @@ def restore(draw: st.DrawFn, known: Known) -> Request:
     )
 
 
+_Correction = Callable[[Known], st.SearchStrategy[Request]]
+
+
 def _on_a_lot(
     verb: str,
     more: Callable[[Known, Unit], st.SearchStrategy[dict[str, Any]]],
     *,
     rather: str = "open_lots",
-) -> Callable[[Known], st.SearchStrategy[Request]]:
+) -> _Correction:
     """Make the strategy of a correction: a lot, what else it takes, who and why."""
 
     @st.composite
@@ -206,7 +209,7 @@ def _on_a_lot(
     return correction
 
 
-revoke = _on_a_lot(
+revoke: _Correction = _on_a_lot(
     "revoke",
     lambda known, unit: st.fixed_dictionaries(
         {
@@ -217,25 +220,25 @@ revoke = _on_a_lot(
         }
     ),
 )
-adjust = _on_a_lot(
+adjust: _Correction = _on_a_lot(
     "adjust",
     lambda _, unit: st.fixed_dictionaries(
         {"by": st.integers(-4, 4).map(lambda minor: Money.of_minor(minor, unit))}
     ),
 )
-extend_expiry = _on_a_lot(
+extend_expiry: _Correction = _on_a_lot(
     "extend_expiry",
     lambda known, _: st.fixed_dictionaries({"expires": expiries(known)}),
     rather="ending_lots",
 )
-reinstate = _on_a_lot(
+reinstate: _Correction = _on_a_lot(
     "reinstate",
     lambda known, unit: st.fixed_dictionaries(
         {"amount": or_none(amounts(unit)), "expires": expiries(known)}
     ),
     rather="gone_lots",
 )
-refund_bought = _on_a_lot("refund_bought", lambda *_: st.just({}))
+refund_bought: _Correction = _on_a_lot("refund_bought", lambda *_: st.just({}))
 
 
 @st.composite
