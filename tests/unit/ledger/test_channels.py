@@ -81,6 +81,7 @@ def test_a_merchant_has_a_name(name) -> None:
         ({"cashable": ["coins"]}, "funding"),
         ({"minimum_life": {"coins": None}}, "funding"),
         ({"minimum_life": {"earned": 30}}, "minimum_life"),
+        ({"minimum_life": [1]}, "minimum_life"),
         ({"order": ("expiry",)}, "order"),
         ({"hold_lasts": 24}, "hold_lasts"),
         ({"hold_at_most": 24}, "hold_at_most"),

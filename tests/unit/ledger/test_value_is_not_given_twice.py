@@ -141,7 +141,9 @@ def test_a11_a_reinstatement_keeps_the_minimum_life_and_the_ceiling(shop) -> Non
     shop.correct("revoke", lot)
     with shop.refuses(ExpiryTooEarly):
         shop.correct("reinstate", lot, expires=Period(days=1))
-    shop.issue("50.00")
+    shop.correct("reinstate", lot, amount=usd("1.00"), expires=Period(years=5))
+    assert shop.account().lots[0].terms.expires_at == shop.clock.now.replace(year=2031)
+    shop.issue("49.00")
     with shop.refuses(CeilingReached):
         shop.correct("reinstate", lot)
 
