@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -412,3 +413,17 @@ if __name__ == "__main__":
             write_to_read_only_file(Path(path))
         case ["write to a failing disk", path]:
             write_to_failing_disk(Path(path))
+
+
+def test_a_storage_that_nobody_holds_lives_as_long_as_its_block_and_is_closed_then(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "shop.db"
+    with SQLiteStorage(path).snapshot() as reader:
+        assert reader.wallet("acme", "c-17") is None
+    with SQLiteStorage(path).transaction() as work:
+        gc.collect()
+        assert work.wallet("acme", "c-17") is None
+    gc.collect()
+    # The last connection to be closed takes the log away with it.
+    assert [each.name for each in tmp_path.iterdir()] == ["shop.db"]

@@ -98,11 +98,11 @@ class SQLiteStorage:
 
     def transaction(self) -> "_Transaction":
         """Begin to write; commit at the end of the block, or leave nothing behind (S1)."""
-        return _Transaction(self._connections, self._units)
+        return _Transaction(self)
 
     def snapshot(self) -> "_Snapshot":
         """Begin to read one consistent state; writers go on meanwhile."""
-        return _Snapshot(self._connections, self._units)
+        return _Snapshot(self)
 
     def close(self) -> None:
         """
@@ -116,9 +116,11 @@ class SQLiteStorage:
 class _Block:
     """A transaction or snapshot of the engine around the body of a ``with``."""
 
-    def __init__(self, connections: Connections, units: dict[tuple[str, int], Unit]) -> None:
-        self._connections: Final = connections
-        self._units: Final = units
+    def __init__(self, storage: SQLiteStorage) -> None:
+        # Kept, so that a storage nobody else holds is not closed in the middle of its block.
+        self._storage: Final = storage
+        self._connections: Final = storage._connections
+        self._units: Final = storage._units
         self._pid = 0
         self._connection: sqlite3.Connection | None = None
 
