@@ -100,7 +100,13 @@ class Unit:
         return owner == merchant
 
     def account(
-        self, merchant: str, holder: str, unit: str, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        holder: str,
+        unit: str,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
     ) -> Account | None:
         wallet = self.wallet(merchant, holder)
         if wallet is None:
@@ -108,7 +114,12 @@ class Unit:
         return self.account_by_id(merchant, AccountId(f"{wallet.id}.{unit}"), names=names)
 
     def account_by_id(
-        self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        account: AccountId,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
     ) -> Account | None:
         whole = self.whole(merchant, account)
         if whole is None:
@@ -759,7 +770,12 @@ class LockingUnit(Unit):
         self.began: dict[str, tuple[Entry, ...]] = {}
 
     def account_by_id(
-        self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        account: AccountId,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
     ) -> Account | None:
         if account not in self.taken and account in self.storage.tables.accounts:
             if not self.locks.setdefault(account, threading.RLock()).acquire(timeout=0.1):
@@ -861,7 +877,13 @@ class NamesAThousandAtMost(Unit):
 )
 class OpensWhatNobodyOpened(Unit):
     def account(
-        self, merchant: str, holder: str, unit: str, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        holder: str,
+        unit: str,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
     ) -> Account | None:
         found = super().account(merchant, holder, unit, names=names)
         wallet = self.wallet(merchant, holder)

@@ -168,7 +168,9 @@ class Door:
         account_id_ = self._account_of(thing, unknown)
 
         def work(tx: UnitOfWork) -> Receipt:
-            account = tx.account_by_id(self.merchant.id, account_id_, names=command.names)
+            account = tx.account_by_id(
+                self.merchant.id, account_id_, names=command.names, key=asked.key
+            )
             if account is None:
                 raise unknown(thing)
             return self._do(tx, Loaded(account, tx.entry_by_key(account, asked.key)), asked)
@@ -245,7 +247,8 @@ class Door:
             UnitRedefined: The account was opened with other digits.
         """
         _require_ids(names)
-        account, opens = tx.account(self.merchant.id, holder, unit.code, names=names), None
+        account = tx.account(self.merchant.id, holder, unit.code, names=names, key=key)
+        opens = None
         if account is None:
             account, opens = self._new_account(tx, holder, unit, names)
         while True:

@@ -181,7 +181,13 @@ class _Transaction:
     # Accounts
 
     def account(
-        self, merchant: str, holder: str, unit: str, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        holder: str,
+        unit: str,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,  # noqa: ARG002  # nothing is saved by fetching its entry now
     ) -> Account | None:
         wallet = self._wallet_id(merchant, holder)
         if wallet is None:
@@ -189,7 +195,12 @@ class _Transaction:
         return self._shown(self._open(AccountId(f"{wallet}.{unit}")), holder, names)
 
     def account_by_id(
-        self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        account: AccountId,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,  # noqa: ARG002  # as above
     ) -> Account | None:
         found = self._open(account)
         if found is None or found.merchant != merchant:

@@ -74,18 +74,35 @@ class Reader(Protocol):
         ...
 
     def account(
-        self, merchant: str, holder: str, unit: str, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        holder: str,
+        unit: str,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
     ) -> Account | None:
         """
         Load the account of *holder* in *unit*, or None.
 
         In a transaction, nobody else changes the account until the transaction ends, or the
         append of whoever is second fails.
+
+        Args:
+            names: The rows that are needed besides what is open.
+
+            key: What `entry_by_key` will be asked next, so that a storage on the other end of a
+                wire can bring the entry along. It changes nothing about the account.
         """
         ...
 
     def account_by_id(
-        self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        account: AccountId,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
     ) -> Account | None:
         """Load that account as `account` does, or None if this merchant has no such account."""
         ...

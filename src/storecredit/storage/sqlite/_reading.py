@@ -129,13 +129,24 @@ class Reading:
     # Accounts
 
     def account(
-        self, merchant: str, holder: str, unit: str, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        holder: str,
+        unit: str,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,  # noqa: ARG002  # nothing is saved by fetching its entry now
     ) -> Account | None:
         row = self._execute(_OF_HOLDER, (merchant, holder, unit)).fetchone()
         return None if row is None else self._opened(row, names)
 
     def account_by_id(
-        self, merchant: str, account: AccountId, *, names: Names = NO_NAMES
+        self,
+        merchant: str,
+        account: AccountId,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,  # noqa: ARG002  # as above
     ) -> Account | None:
         row = self._execute(_BY_ID, (merchant, wallet_of(account), unit_of(account))).fetchone()
         return None if row is None else self._opened(row, names)
