@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Example], str | None]
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "servers.fixtures"]
 
 REPOSITORY = Path(__file__).resolve().parent
 
