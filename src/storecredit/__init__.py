@@ -17,7 +17,7 @@ from storecredit.ledger import (
     RestoreInto,
     Taking,
 )
-from storecredit.service import Grant, Receipt, StoreCredit, WalletView
+from storecredit.service import Delivery, Feed, Grant, Receipt, StoreCredit, WalletView
 from storecredit.values import Balance, CustomUnit, ExchangeRate, Money, Period, Rounding
 
 __version__ = "0.1.0"
@@ -27,8 +27,10 @@ __all__ = [
     "Balance",
     "Ceiling",
     "CustomUnit",
+    "Delivery",
     "ExchangeRate",
     "ExpiredRestore",
+    "Feed",
     "Funding",
     "Grant",
     "Limits",

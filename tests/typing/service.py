@@ -12,7 +12,9 @@ import moneyed
 
 from storecredit import (
     Balance,
+    Delivery,
     ExchangeRate,
+    Feed,
     Money,
     Period,
     Receipt,
@@ -21,7 +23,7 @@ from storecredit import (
     WalletView,
 )
 from storecredit.ledger import AccountView, EntryId, HoldId, LotId
-from storecredit.service import TransferReceipt, Verification
+from storecredit.service import FeedBatch, FeedRun, FeedStatus, TransferReceipt, Verification
 from storecredit.storage import MemoryStorage
 
 credit = StoreCredit(MemoryStorage(), merchant="acme")
@@ -55,6 +57,23 @@ assert_type(credit.wallet("c-17"), WalletView)
 assert_type(credit.wallet("c-17").available, Balance)
 assert_type(credit.account("c-17", "USD", at=datetime(2026, 1, 1, tzinfo=UTC)), AccountView)
 assert_type(credit.verify(), Verification)
+
+mailer = credit.feed("mailer", lease=Period(minutes=5))
+assert_type(mailer, Feed)
+with mailer.batch(limit=10) as batch:
+    assert_type(batch, FeedBatch)
+    for delivery in batch:
+        assert_type(delivery, Delivery)
+        assert_type(delivery.id, EntryId)
+
+
+def handle(delivery: Delivery) -> None:
+    batch.acknowledge(delivery)
+
+
+assert_type(mailer.run(handle, later="park"), FeedRun)
+assert_type(mailer.status(), FeedStatus)
+mailer.run(lambda: None)  # type: ignore[arg-type,misc]  # a handler takes a delivery
 
 credit.issue("c-17", 10, funding="refund", key="h")  # type: ignore[arg-type]  # a number has no unit
 credit.issue("c-17", ten, key="h")  # type: ignore[call-arg]  # value always says who paid for it

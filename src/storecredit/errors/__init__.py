@@ -3,14 +3,16 @@ Every error this library raises, in three branches by what the caller should do.
 
     StoreCreditError
         MisuseError       fix the code            (values, ledger, journal)
-        RefusalError      tell the customer       (values, ledger, lots)
-        ConflictError     reload and retry        (journal)
+        RefusalError      tell the customer       (values, ledger, lots, feed)
+        ConflictError     reload and retry        (journal, feed)
 
 The leaves are drawn at the top of `storecredit.errors.values`, `storecredit.errors.ledger`,
-`storecredit.errors.lots` and `storecredit.errors.journal`; all of them can be imported from here.
+`storecredit.errors.lots`, `storecredit.errors.journal` and `storecredit.errors.feed`; all of them
+can be imported from here.
 """
 
 from storecredit.errors._branches import ConflictError, MisuseError, RefusalError, StoreCreditError
+from storecredit.errors.feed import FeedLeased, FeedLeaseLost, UnknownDeadLetter
 from storecredit.errors.journal import (
     BadRow,
     ConcurrentChange,
@@ -38,6 +40,7 @@ from storecredit.errors.ledger import (
     KeyReused,
     NotATransfer,
     NothingRecorded,
+    NothingToReverse,
     ReasonAndActorRequired,
     SettleExceedsOwed,
     SpenderNotListed,
@@ -119,6 +122,8 @@ __all__ = [
     "ConvertsToNothing",
     "ExpiryNotLater",
     "ExpiryTooEarly",
+    "FeedLeaseLost",
+    "FeedLeased",
     "FloatRefused",
     "FutureInstant",
     "HoldAlreadyCaptured",
@@ -147,6 +152,7 @@ __all__ = [
     "NotARedemption",
     "NotATransfer",
     "NothingRecorded",
+    "NothingToReverse",
     "OperandRefused",
     "PartsRefused",
     "PeriodRefused",
@@ -170,6 +176,7 @@ __all__ = [
     "UnitRefused",
     "UnitWithdrawn",
     "UnknownCurrency",
+    "UnknownDeadLetter",
     "UnknownEntry",
     "UnknownHold",
     "UnknownLocale",

@@ -19,7 +19,7 @@ What can be wrong with a command on an account; its lots and holds have `errors.
         SettleExceedsOwed
         SpenderNotListed
         ChannelRequired, ChannelNotDeclared
-        NotATransfer, TransferAlreadyReversed
+        NotATransfer, NothingToReverse, TransferAlreadyReversed
 
 Every value of a message is an attribute too. The classes pickle.
 """
@@ -56,6 +56,7 @@ __all__ = [
     "KeyReused",
     "NotATransfer",
     "NothingRecorded",
+    "NothingToReverse",
     "ReasonAndActorRequired",
     "SettleExceedsOwed",
     "SpenderNotListed",
@@ -480,3 +481,18 @@ class TransferAlreadyReversed(RefusalError):
 
     def __str__(self) -> str:
         return f"The transfer {self.entry_id} has been reversed already."
+
+
+@final
+@attrs.define
+class NothingToReverse(RefusalError):
+    """Mergers have brought both sides of the transfer together in one account (A17)."""
+
+    entry_id: str
+    holder: str
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot reverse the transfer {self.entry_id}: both its sides belong to holder "
+            f"{self.holder} since a merger, so nothing would move. The value is with its sender already."
+        )

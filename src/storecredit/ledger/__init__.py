@@ -27,11 +27,9 @@ from storecredit.ledger.arriving import (
     ConvertIn,
     MergeIn,
     Parcel,
-    ReverseIn,
     TransferIn,
     far_key,
     parcels_of,
-    reversal_parcels,
 )
 from storecredit.ledger.canonical import canonical
 from storecredit.ledger.closing import (
@@ -75,6 +73,11 @@ from storecredit.ledger.expiring import (
     Expire,
     ExtendExpiry,
     Reinstate,
+)
+from storecredit.ledger.explaining import (
+    Choice,
+    choice_of,
+    chooses,
 )
 from storecredit.ledger.fold import (
     apply_entry,
@@ -120,7 +123,6 @@ from storecredit.ledger.leaving import (
     ConvertOut,
     MergeOut,
     RefundBought,
-    ReverseOut,
     TransferOut,
 )
 from storecredit.ledger.lot import (
@@ -155,6 +157,16 @@ from storecredit.ledger.restoring import (
     SPENT,
     Restore,
 )
+from storecredit.ledger.reversing import (
+    Part,
+    Parts,
+    ReverseIn,
+    ReverseOut,
+    carriers,
+    made_by,
+    parts_of,
+    reversal_parcels,
+)
 from storecredit.ledger.rules import (
     Above,
     Ceiling,
@@ -166,8 +178,6 @@ from storecredit.ledger.spending import (
     PlaceHold,
     Redeem,
     Taking,
-    draws_for,
-    wanted_by,
 )
 from storecredit.ledger.terms import (
     Funding,
@@ -212,6 +222,7 @@ __all__ = [
     "CashOut",
     "Ceiling",
     "Change",
+    "Choice",
     "Close",
     "Command",
     "Context",
@@ -254,6 +265,8 @@ __all__ = [
     "OrderOfUse",
     "Paid",
     "Parcel",
+    "Part",
+    "Parts",
     "PlaceHold",
     "Reach",
     "Redeem",
@@ -287,19 +300,23 @@ __all__ = [
     "as_rate",
     "as_rounding",
     "canonical",
+    "carriers",
     "chain",
     "change_of",
     "check_repeat",
+    "choice_of",
+    "chooses",
     "commitment",
     "decide",
-    "draws_for",
     "entry_id",
     "explain",
     "far_key",
     "imbalance",
     "local_part",
+    "made_by",
     "open_rows",
     "parcels_of",
+    "parts_of",
     "place",
     "private_value",
     "read_entry",
@@ -317,7 +334,6 @@ __all__ = [
     "view",
     "wallet_id",
     "wallet_of",
-    "wanted_by",
     "write_instant",
     "write_limit",
 ]

@@ -5,7 +5,6 @@ from typing import ClassVar, final
 
 import attrs
 
-from storecredit.errors import TransferAlreadyReversed
 from storecredit.ledger.account import AccountStatus
 from storecredit.ledger.ceilings import require_room
 from storecredit.ledger.command import NO_NAMES, Names
@@ -26,7 +25,6 @@ class Parcel:
     amount: int
     terms: Terms
     origin: LotId
-    of: int | None = None
 
 
 def parcels_of(change: Change) -> tuple[Parcel, ...]:
@@ -68,47 +66,6 @@ class TransferIn:
         draft.require_status(AccountStatus.OPEN)
         require_room(draft, sum(parcel.amount for parcel in self.parcels))
         _arrive(draft, self.parcels)
-        draft.fact("from", self.sender)
-
-
-@final
-@attrs.frozen(kw_only=True)
-class ReverseIn:
-    """The sender of a transfer takes its value back, once (A17)."""
-
-    kind: ClassVar[EntryKind] = EntryKind.TRANSFER_IN
-
-    sent: EntryId
-    """The entry on the giving side of the reversal."""
-    reverses: EntryId
-    """The sending entry that is reversed."""
-    parcels: tuple[Parcel, ...] = attrs.field(eq=False)
-    sender: AccountId = attrs.field(eq=False)
-
-    @property
-    def names(self) -> Names:
-        """How much of the transfer was reversed before."""
-        return Names(redemptions=(self.reverses,))
-
-    def decide(self, draft: Draft) -> None:
-        """
-        Create lots with the old terms, linked to the lots that gave the value back.
-
-        Raises:
-            AccountFrozen, AccountClosed: Nothing may come in.
-            TransferAlreadyReversed: It was reversed before.
-        """
-        draft.require_status(AccountStatus.OPEN)
-        if draft.account.restored.get(self.reverses):
-            raise TransferAlreadyReversed(self.reverses)
-        made = [
-            draft.create(
-                What.TRANSFERRED_IN, each.amount, each.terms, origin=each.origin, of=each.of
-            )
-            for each in self.parcels
-        ]
-        draft.restored(self.reverses)
-        draft.settle_from(zip(made, (each.amount for each in self.parcels), strict=True))
         draft.fact("from", self.sender)
 
 
@@ -190,23 +147,6 @@ class MergeIn:
 def far_key(sent: Entry) -> str:
     """Return the key that the far side of *sent* is recorded under: the library's own (A1)."""
     return f"~from:{sent.id}"
-
-
-def reversal_parcels(sent: Entry, received: Entry, back: Change) -> tuple[Parcel, ...]:
-    """
-    Return what a reversal gives back to the sender of *sent*, part by part.
-
-    *received* is the entry that *sent* caused on the far side; its lots were created in the order
-    of the sending moves, and *back* took the same amounts out of them again.
-    """
-    created = [move for move in received.moves if move.what is What.TRANSFERRED_IN]
-    gone = [of for of, move in enumerate(sent.moves) if move.what is What.TRANSFERRED_OUT]
-    terms = {lot.id: lot.terms for lot in back.lots}
-    return tuple(
-        Parcel(move.amount, terms[move.lot], move.lot, of)
-        for of, move in zip(gone, created, strict=True)
-        if move.lot is not None
-    )
 
 
 def _arrive(draft: Draft, parcels: tuple[Parcel, ...]) -> None:

@@ -21,6 +21,7 @@ from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.ids import LotId
 from storecredit.ledger.lot import Lot, LotState
 from storecredit.ledger.move import What
+from storecredit.ledger.placement import Wanted
 from storecredit.ledger.terms import Funding
 from storecredit.values import Money
 
@@ -115,10 +116,15 @@ class Revoke:
         wanted = most if self.amount is None else draft.minor(self.amount, "revoke")
         if wanted > most or not wanted:
             raise LotExhausted(lot.id, money(wanted), money(most), "revoke")
-        rest = wanted - self._take(draft, lot, wanted)
-        if self.reach is Reach.PROMOTIONAL:
-            for other in self._others(draft):
-                rest -= self._take(draft, other, rest) if rest else 0
+        # The named lot is marked as revoked even when nothing of it is left.
+        taken = min(lot.free, wanted)
+        draft.add(What.REVOKED, taken, lot.id)
+        rest = wanted - taken
+        if rest and self.reach is Reach.PROMOTIONAL:
+            others = [each for each in draft.account.lots.values() if each.id != lot.id]
+            for draw in draft.draw(wanted_of_others(draft, rest), lots=others):
+                draft.add(What.REVOKED, draw.amount, draw.lot)
+                rest -= draw.amount
         if not rest:
             return
         if self.shortfall is Shortfall.ALL_OR_NOTHING:
@@ -127,22 +133,16 @@ class Revoke:
         if self.shortfall is Shortfall.OWE and draft.account.limit is not None:
             draft.add(What.OWED_INCURRED, rest, None)
 
-    def _take(self, draft: Draft, lot: Lot, wanted: int) -> int:
-        # The named lot is marked as revoked even when nothing of it is left.
-        taken = min(lot.free, wanted)
-        if taken or lot.id == self.lot:
-            draft.add(What.REVOKED, taken, lot.id)
-        return taken
 
-    def _others(self, draft: Draft) -> list[Lot]:
-        promotional = [
-            lot
-            for lot in draft.account.lots.values()
-            if lot.id != self.lot
-            and lot.terms.funding is Funding.PROMOTIONAL
-            and lot.is_live(draft.at)
-        ]
-        return draft.merchant.order.sorted(promotional)
+def wanted_of_others(draft: Draft, amount: int) -> Wanted:
+    """Return what `Reach.PROMOTIONAL` asks of the lots besides the named one."""
+    return Wanted(
+        amount=amount,
+        at=draft.at,
+        order=draft.merchant.order,
+        ignore_limits=True,
+        fundings=frozenset({Funding.PROMOTIONAL}),
+    )
 
 
 @final

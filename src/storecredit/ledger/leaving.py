@@ -1,6 +1,6 @@
 """Value that leaves an account for good or for another one: cash out, refund, transfer, convert."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, final
 
 import attrs
@@ -18,7 +18,7 @@ from storecredit.ledger.command import NO_NAMES, Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.hold import Draw, HoldStatus
-from storecredit.ledger.ids import AccountId, EntryId, LotId, WalletId
+from storecredit.ledger.ids import AccountId, LotId, WalletId
 from storecredit.ledger.lot import Lot, LotState
 from storecredit.ledger.move import What
 from storecredit.ledger.placement import Wanted
@@ -62,9 +62,8 @@ class CashOut:
         cashable = draft.merchant.cashable
         if self.lot is not None and (funding := draft.lot(self.lot).terms.funding) not in cashable:
             raise LotNotCashable(self.lot, funding, tuple(sorted(cashable)))
-        lots = [lot for lot in draft.account.lots.values() if lot.terms.funding in cashable]
-        draws = _all_of(draft, amount, "cash out", lot=self.lot, lots=lots, ignore_limits=False)
-        for draw in draws:
+        wanted = wanted_to_leave(self.kind, draft, amount, self.lot)
+        for draw in _all_of(draft, wanted, "cash out"):
             draft.add(What.CASHED_OUT, draw.amount, draw.lot)
 
 
@@ -149,7 +148,10 @@ class TransferOut:
         """
         draft.require_status(AccountStatus.OPEN)
         amount = draft.minor(self.amount, "transfer")
-        for draw in _all_of(draft, amount, "transfer", lot=self.lot):
+        if self.lot is not None:
+            draft.lot(self.lot)
+        wanted = wanted_to_leave(self.kind, draft, amount, self.lot)
+        for draw in _all_of(draft, wanted, "transfer"):
             draft.add(What.TRANSFERRED_OUT, draw.amount, draw.lot)
         draft.fact("to", self.to)
 
@@ -197,7 +199,8 @@ class ConvertOut:
         draft.require_status(AccountStatus.OPEN)
         amount = draft.minor(self.amount, "convert")
         conversion = self.conversion
-        for draw in _all_of(draft, amount, "convert", ignore_limits=False):
+        wanted = wanted_to_leave(self.kind, draft, amount, None)
+        for draw in _all_of(draft, wanted, "convert"):
             draft.add(What.TRANSFERRED_OUT, draw.amount, draw.lot)
         for name, value in conversion_facts(conversion, self.rounding).items():
             draft.fact(name, value)
@@ -214,44 +217,6 @@ def conversion_facts(conversion: Conversion, rounding: Rounding) -> Mapping[str,
         "result": [conversion.result.minor, conversion.result.unit.code],
         "remainder": str(conversion.remainder),
     }
-
-
-@final
-@attrs.frozen(kw_only=True)
-class ReverseOut:
-    """The receiving account gives back what one transfer brought it (A17)."""
-
-    kind: ClassVar[EntryKind] = EntryKind.TRANSFER_OUT
-
-    transfer: EntryId
-    """The sending entry that is reversed."""
-    to: AccountId = attrs.field(eq=False)
-    """The account that had sent it."""
-    parts: tuple[tuple[LotId, int], ...] = attrs.field(eq=False)
-    """The lots that the transfer created here, and what it brought into each."""
-
-    @property
-    def names(self) -> Names:
-        """Those lots."""
-        return Names(lots=tuple(lot for lot, _ in self.parts))
-
-    def decide(self, draft: Draft) -> None:
-        """
-        Take the same value out of the same lots.
-
-        Raises:
-            AccountFrozen, AccountClosed: Nothing may go out.
-            UnknownLot: The account has no such lot.
-            InsufficientCredit: A part of it is spent or held.
-        """
-        draft.require_status(AccountStatus.OPEN)
-        free = sum(min(draft.expire_if_due(lot).free, amount) for lot, amount in self.parts)
-        wanted = sum(amount for _, amount in self.parts)
-        if free < wanted:
-            raise insufficient(draft, wanted, free, "reverse the transfer of")
-        for lot, amount in self.parts:
-            draft.add(What.TRANSFERRED_OUT, amount, lot)
-        draft.fact("to", self.to)
 
 
 @final
@@ -301,36 +266,35 @@ def _by_issue(lot: Lot) -> tuple[int, str]:
     return lot.sequence, lot.id
 
 
-def _all_of(
-    draft: Draft,
-    amount: int,
-    doing: str,
-    *,
-    lot: LotId | None = None,
-    lots: Iterable[Lot] | None = None,
-    ignore_limits: bool = True,
-) -> tuple[Draw, ...]:
+def wanted_to_leave(kind: EntryKind, draft: Draft, amount: int, lot: LotId | None) -> Wanted:
     """
-    Choose lots for value that leaves, all of it or none.
+    Return what a cash-out, a transfer or a conversion asks of the lots.
 
-    Raises:
-        UnknownLot: The account has no such lot.
-        InsufficientCredit: Less can be had; what covers a debt cannot.
+    A transfer takes limited lots like others, because they keep their limits. A cash-out takes
+    only what may be paid out.
     """
-    if lot is not None:
-        draft.lot(lot)
-    wanted = Wanted(
+    return Wanted(
         amount=amount,
         at=draft.at,
         order=draft.merchant.order,
         lot=lot,
-        ignore_limits=ignore_limits,
+        ignore_limits=kind is EntryKind.TRANSFER_OUT,
+        fundings=draft.merchant.cashable if kind is EntryKind.CASH_OUT else None,
     )
-    draws = draft.draw(wanted, lots=lots)
+
+
+def _all_of(draft: Draft, wanted: Wanted, doing: str) -> tuple[Draw, ...]:
+    """
+    Choose lots for value that leaves, all of it or none.
+
+    Raises:
+        InsufficientCredit: Less can be had; what covers a debt cannot.
+    """
+    draws = draft.draw(wanted)
     reached = sum(draw.amount for draw in draws)
     account = draft.account
     if debt := account.owed + account.totals["owed_held"]:
         reached = max(min(reached, draft.available() - debt), 0)
-    if reached < amount:
-        raise insufficient(draft, amount, reached, doing)
+    if reached < wanted.amount:
+        raise insufficient(draft, wanted.amount, reached, doing)
     return draws

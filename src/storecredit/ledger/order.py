@@ -31,9 +31,22 @@ class OrderKey(enum.StrEnum):
     ISSUED = "issued"
     """Earlier issue first."""
     COST = "cost"
-    """Less paid for each unit first; given value counts as nothing paid."""
+    """Given value first; then less paid for each unit first, currency by currency in order of code."""
     ID = "id"
     """By lot id, which is never equal."""
+
+
+def _ending_in_the_id(names: Iterable[str]) -> tuple[OrderKey, ...]:
+    """Accept keys by name, each once, and let the id end them: the order is total (A3)."""
+    known = {key.value for key in OrderKey}
+    keys = list[OrderKey]()
+    for name in names:
+        if name not in known:
+            raise InvalidTerms("order of use", name, f"one of {', '.join(sorted(known))}")
+        if name in keys:
+            raise InvalidTerms("order of use", name, "each key once")
+        keys.append(OrderKey(name))
+    return tuple(keys) if OrderKey.ID in keys else (*keys, OrderKey.ID)
 
 
 @final
@@ -41,7 +54,7 @@ class OrderKey(enum.StrEnum):
 class OrderOfUse:
     """A tuple of named keys, compared one after the other; the lot id always decides last."""
 
-    keys: tuple[OrderKey, ...]
+    keys: tuple[OrderKey, ...] = attrs.field(converter=_ending_in_the_id)
 
     @classmethod
     def of(cls, *names: str) -> "OrderOfUse":
@@ -51,14 +64,7 @@ class OrderOfUse:
         Raises:
             InvalidTerms: A name is not a key, or stands twice.
         """
-        known = {key.value for key in OrderKey}
-        for position, name in enumerate(names):
-            if name not in known:
-                raise InvalidTerms("order of use", name, f"one of {', '.join(sorted(known))}")
-            if name in names[:position]:
-                raise InvalidTerms("order of use", name, "each key once")
-        keys = tuple(OrderKey(name) for name in names)
-        return cls(keys if OrderKey.ID in keys else (*keys, OrderKey.ID))
+        return cls(names)
 
     def key(self, lot: Lot) -> tuple[Any, ...]:
         """Return what *lot* is sorted by."""
@@ -92,9 +98,14 @@ def _walk(lots: list[Lot], keys: tuple[OrderKey, ...]) -> Iterator[Lot]:
         yield from _walk(parts[each], keys[1:])
 
 
-def _cost(lot: Lot) -> Fraction:
+def _cost(lot: Lot) -> tuple[str, Fraction]:
+    # Amounts of unlike currencies are never compared (V3).
     paid = lot.terms.paid
-    return Fraction(0) if paid is None else Fraction(paid.money.minor, paid.face)
+    return (
+        ("", Fraction(0))
+        if paid is None
+        else (paid.money.unit.code, Fraction(paid.money.minor, paid.face))
+    )
 
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)

@@ -1,18 +1,18 @@
 """Placement: how much of which lot pays an amount, and why the others do not."""
 
 import enum
-from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, final
+from typing import final
 
 import attrs
 
+from storecredit.ledger.flow import Flow
 from storecredit.ledger.hold import Draw
 from storecredit.ledger.ids import LotId
 from storecredit.ledger.lot import Lot
 from storecredit.ledger.order import OrderOfUse
-from storecredit.ledger.terms import Limits, Line
+from storecredit.ledger.terms import Funding, Limits, Line
 
 
 @final
@@ -28,13 +28,15 @@ class Because(enum.StrEnum):
     """It is kept back, because more is owed than the limit allows (A9)."""
     NOT_NAMED = "not_named"
     """The command names another lot."""
+    FUNDING = "funding"
+    """The command may not take value of its funding: to pay it out, or to revoke it (A8, A11)."""
     EMPTY = "empty"
     HELD = "held"
     """All that remains is reserved by holds."""
     PENDING = "pending"
     EXPIRED = "expired"
     NEEDS_LINES = "needs_lines"
-    """The lot is limited and the command gives no order lines (A4)."""
+    """The lot is limited and the command gives no order lines, or takes none (A4)."""
     CHANNEL = "channel"
     """The lot excludes the channel of the sale."""
     MINIMUM_ORDER = "minimum_order"
@@ -66,6 +68,8 @@ class Wanted:
     channel: str | None = None
     ignore_limits: bool = False
     """Whether limited lots count like others: the value keeps its terms wherever it goes."""
+    fundings: frozenset[Funding] | None = None
+    """Only lots of these fundings, where any are named."""
 
 
 def place(lots: Iterable[Lot], wanted: Wanted) -> tuple[Draw, ...]:
@@ -105,6 +109,8 @@ def _refusal(lot: Lot, wanted: Wanted) -> Because | None:
     """Return why *lot* cannot pay anything of what is wanted, or None if it can."""
     if wanted.lot is not None and lot.id != wanted.lot:
         return Because.NOT_NAMED
+    if wanted.fundings is not None and lot.terms.funding not in wanted.fundings:
+        return Because.FUNDING
     if not lot.is_live(wanted.at):
         return Because.PENDING if lot.is_pending(wanted.at) else Because.EXPIRED
     if lot.remaining == lot.held:
@@ -114,10 +120,10 @@ def _refusal(lot: Lot, wanted: Wanted) -> Because | None:
 
 
 def _limited(limits: Limits, wanted: Wanted) -> Because | None:
-    if limits.channels and wanted.channel not in limits.channels:
-        return Because.CHANNEL
     if wanted.lines is None:
         return Because.NEEDS_LINES
+    if limits.channels and wanted.channel not in limits.channels:
+        return Because.CHANNEL
     if limits.minimum_order is not None:
         due = sum(line.amount.minor for line in wanted.lines)
         if due < limits.minimum_order:
@@ -147,7 +153,7 @@ def _over_lines(lots: Iterable[Lot], wanted: Wanted, lines: Sequence[Line]) -> t
     any placement could let them, and the sum is as large as any placement's (Ford and Fulkerson
     1956; the lots that can be served form a polymatroid).
     """
-    flow = _Flow([line.amount.minor for line in lines])
+    flow = Flow(line.amount.minor for line in lines)
     draws, amount = [], wanted.amount
     for lot in wanted.order.sorted([lot for lot in lots if _refusal(lot, wanted) is None]):
         limits = lot.terms.limits
@@ -163,68 +169,3 @@ def _over_lines(lots: Iterable[Lot], wanted: Wanted, lines: Sequence[Line]) -> t
             draws.append(Draw(lot.id, taken))
             amount -= taken
     return tuple(draws)
-
-
-@final
-class _Flow:
-    """What each lot pays on each line so far."""
-
-    def __init__(self, due: list[int]) -> None:
-        self._left: Final = due
-        self._allowed: Final[list[list[int]]] = []
-        self._paid: Final[list[dict[int, int]]] = []
-
-    def send(self, allowed: list[int], most: int) -> int:
-        """Add a lot that may pay the *allowed* lines; return how much of *most* it can give."""
-        self._allowed.append(allowed)
-        self._paid.append({})
-        sent = 0
-        while sent < most:
-            path = self._path()
-            if path is None:
-                break
-            step = min([most - sent, self._left[path[-1][1]], *self._movable(path)])
-            self._shift(path, step)
-            sent += step
-        return sent
-
-    def _path(self) -> list[tuple[int, int]] | None:
-        """Find (lot, line) steps from the newest lot to a line with something left to pay."""
-        newest = len(self._allowed) - 1
-        queue, came_from = deque([newest]), {newest: (-1, -1)}
-        seen_lines: set[int] = set()
-        while queue:
-            lot = queue.popleft()
-            for line in self._allowed[lot]:
-                if line in seen_lines:
-                    continue
-                seen_lines.add(line)
-                if self._left[line]:
-                    return self._walk_back(lot, line, came_from)
-                for other, paid in enumerate(self._paid):
-                    if other not in came_from and paid.get(line):
-                        came_from[other] = (lot, line)
-                        queue.append(other)
-        return None
-
-    @staticmethod
-    def _walk_back(
-        lot: int, line: int, came_from: dict[int, tuple[int, int]]
-    ) -> list[tuple[int, int]]:
-        path = [(lot, line)]
-        while came_from[lot][0] >= 0:
-            lot, line = came_from[lot]
-            path.append((lot, line))
-        path.reverse()
-        return path
-
-    def _movable(self, path: list[tuple[int, int]]) -> list[int]:
-        """What each later lot on *path* pays on the line it is pushed away from."""
-        return [self._paid[path[step + 1][0]][path[step][1]] for step in range(len(path) - 1)]
-
-    def _shift(self, path: list[tuple[int, int]], amount: int) -> None:
-        for step, (lot, line) in enumerate(path):
-            self._paid[lot][line] = self._paid[lot].get(line, 0) + amount
-            if step + 1 < len(path):
-                self._paid[path[step + 1][0]][line] -= amount
-        self._left[path[-1][1]] -= amount

@@ -1,9 +1,19 @@
 """The service: `StoreCredit` loads, decides and appends; the only place that meets a clock."""
 
+from storecredit.service._explaining import Preview
 from storecredit.service._giving import Grant
 from storecredit.service._porting import BalancesImported
-from storecredit.service._spending import Preview
 from storecredit.service.about import About
+from storecredit.service.deliveries import (
+    DeadLetter,
+    Delivery,
+    FeedRun,
+    FeedStatus,
+    LaterEntries,
+    WhenLeased,
+)
+from storecredit.service.feed import Feed
+from storecredit.service.feed_batch import FeedBatch
 from storecredit.service.file_source import ImportLimits
 from storecredit.service.journal_export import ExportSummary
 from storecredit.service.journal_file import Counts
@@ -20,10 +30,17 @@ __all__ = [
     "Anchor",
     "BalancesImported",
     "Counts",
+    "DeadLetter",
+    "Delivery",
     "ExportSummary",
+    "Feed",
+    "FeedBatch",
+    "FeedRun",
+    "FeedStatus",
     "Grant",
     "ImportLimits",
     "ImportSummary",
+    "LaterEntries",
     "Preview",
     "Problem",
     "Receipt",
@@ -33,4 +50,5 @@ __all__ = [
     "TransferReceipt",
     "Verification",
     "WalletView",
+    "WhenLeased",
 ]

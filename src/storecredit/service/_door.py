@@ -42,7 +42,7 @@ from storecredit.ledger import (
 from storecredit.service.about import About, context_of
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import Reader, Storage, UnitOfWork, Wallet
-from storecredit.values import CustomUnit, Money, Unit, instant
+from storecredit.values import Currency, CustomUnit, Money, Unit, instant
 
 _T = TypeVar("_T")
 
@@ -234,7 +234,7 @@ class Door:
     # Loading
 
     def _load(
-        self, tx: UnitOfWork, holder: str, unit: Unit, key: str, names: Names = NO_NAMES
+        self, tx: Reader, holder: str, unit: Unit, key: str, names: Names = NO_NAMES
     ) -> Loaded:
         """
         Load the account of *holder*, a new one where there is none, and look up the key.
@@ -356,6 +356,8 @@ class Door:
 
     def _declared(self, unit: Unit) -> Unit:
         """Return *unit* as the merchant declares it: a storage keeps no name and no cost basis."""
+        if unit.__class__ is Currency:
+            return unit
         for own in self.merchant.units:
             if own == unit:
                 return own

@@ -1,6 +1,5 @@
 """The verbs that touch two accounts: transfer, its reversal, convert, merge (A17)."""
 
-from collections.abc import Callable
 from typing import Unpack
 
 import attrs
@@ -8,18 +7,14 @@ import attrs
 from storecredit.errors import (
     InvalidTerms,
     NotATransfer,
+    NothingToReverse,
     TransferAlreadyReversed,
-    UnitMismatch,
     UnknownEntry,
 )
 from storecredit.ledger import (
     NO_NAMES,
     Account,
     AccountId,
-    Change,
-    Command,
-    ConvertIn,
-    ConvertOut,
     Entry,
     EntryId,
     EntryKind,
@@ -27,31 +22,33 @@ from storecredit.ledger import (
     MergeIn,
     MergeOut,
     Names,
+    Parts,
     ReverseIn,
     ReverseOut,
-    TransferIn,
-    TransferOut,
     What,
     account_id,
-    as_rate,
     as_rounding,
+    carriers,
     check_repeat,
     far_key,
+    made_by,
     parcels_of,
-    request_of,
+    parts_of,
     require_key,
     require_text,
     reversal_parcels,
+    unit_of,
     wallet_of,
 )
-from storecredit.service._door import Asked, Door, Loaded
+from storecredit.service._door import Asked, Loaded
+from storecredit.service._pairing import Pair, Pairing, rate_for
 from storecredit.service.about import About
 from storecredit.service.receipts import TransferReceipt
-from storecredit.storage.protocols import UnitOfWork, Wallet
+from storecredit.storage.protocols import Reader, UnitOfWork, Wallet
 from storecredit.values import AnyMoney, ExchangeRate, Rounding, Unit
 
 
-class Moving(Door):
+class Moving(Pairing):
     """Transfer, reverse a transfer, convert, merge holders."""
 
     def transfer(
@@ -95,23 +92,8 @@ class Moving(Door):
 
         def work(tx: UnitOfWork) -> TransferReceipt:
             self._lock(tx, money.unit, sender, receiver)
-            named = None if lot is None else LotId(lot)
-            near = self._load(
-                tx, sender, money.unit, key, Names(lots=() if named is None else (named,))
-            )
-            far = near if receiver == sender else self._load_far(tx, receiver, money.unit)
-            own = tx.wallet(self.merchant.id, receiver)
-            found_by = wallet_of(far.account.id) if own is None else own.id
-            command = TransferOut(amount=money, receiver=found_by, to=far.account.id, lot=named)
-            return self._both(
-                tx,
-                near,
-                far,
-                self._ask(command, key, About(**about)),
-                lambda sent: TransferIn(
-                    sent=sent.entry.id, parcels=parcels_of(sent), sender=near.account.id
-                ),
-            )
+            pair = self._transfer_pair(tx, sender, receiver, money, lot=lot, key=key)
+            return self._both(tx, pair, self._ask(pair.leaving, key, About(**about)))
 
         return self._write(work)
 
@@ -121,7 +103,10 @@ class Moving(Door):
         """
         Take a whole transfer back, once, by a new linked pair of entries.
 
-        The lots that the transfer created give back what it brought them, all or nothing.
+        The lots that the transfer created give back what it brought them, all or nothing; where
+        a restore has put a part of it into a new lot since, that lot does. After mergers the
+        value comes from the receiver's survivor, out of the lots that carry it on, and goes to
+        the sender's survivor (A17).
 
         Args:
             transfer: The sending entry: ``receipt.entry_id``.
@@ -134,10 +119,11 @@ class Moving(Door):
             InvalidKey: The key.
             UnknownEntry, NotATransfer: The entry.
             InvalidText, KeyReused: The request.
-            TransferAlreadyReversed: It was reversed before.
+            TransferAlreadyReversed: It was reversed before, by whatever name.
+            NothingToReverse: Mergers have made both sides one account.
             FutureInstant: ``at`` is ahead of the clock.
             AccountFrozen, AccountClosed: Of the receiver.
-            InsufficientCredit: The receiver has spent or reserved a part.
+            InsufficientCredit: The receiver has spent or reserved a part, or it has expired.
             AccountFrozen, AccountClosed: Of the sender.
         """
         require_key(key)
@@ -145,31 +131,33 @@ class Moving(Door):
 
         def work(tx: UnitOfWork) -> TransferReceipt:
             sent, received = self._sides_of(tx, origin_id, EntryId(transfer))
-            parts = tuple(
-                (move.lot, move.amount)
-                for move in received.moves
-                if move.what is What.TRANSFERRED_IN and move.lot is not None
-            )
-            command = ReverseOut(transfer=sent.id, to=sent.account, parts=parts)
-            asked = self._ask(command, key, About(**about))
-            tx.lock(sorted((sent.account, received.account)))
-            near = self._by_id(tx, received.account, command.names)
-            far = self._by_id(tx, sent.account, Names(redemptions=(sent.id,)))
-            repeated = tx.entry_by_key(near, asked.key)
-            if repeated is None and far.restored.get(sent.id):
+            ends = [self._on_the_way(tx, side.account)[-1] for side in (sent, received)]
+            tx.lock(sorted({end.id for end in ends}))
+            way_back = self._on_the_way(tx, received.account)
+            way_home = self._on_the_way(tx, sent.account, Names(redemptions=(sent.id,)))
+            near, far = way_back[-1], way_home[-1]
+            parts = self._parts(tx, sent, received, near)
+            leaving = ReverseOut(transfer=sent.id, to=far.id, parts=parts)
+            asked = self._ask(leaving, key, About(**about))
+            repeated = self._repeated(tx, way_back, asked.key)
+            if repeated is not None:
+                return self._again(tx, *repeated, asked)
+            if any(account.restored.get(sent.id) for account in way_home):
                 raise TransferAlreadyReversed(transfer)
-            return self._both(
-                tx,
-                Loaded(near, repeated),
+            if near.id == far.id:
+                raise NothingToReverse(transfer, near.holder)
+            pair = Pair(
+                Loaded(near),
                 Loaded(far),
-                asked,
+                leaving,
                 lambda back: ReverseIn(
                     sent=back.entry.id,
                     reverses=sent.id,
-                    parcels=reversal_parcels(sent, received, back),
+                    parcels=reversal_parcels(parts, back),
                     sender=near.id,
                 ),
             )
+            return self._both(tx, pair, asked)
 
         return self._write(work)
 
@@ -214,9 +202,7 @@ class Moving(Door):
         """
         money = self._money(amount)
         require_text("holder", holder)
-        named_rounding, rate = as_rounding(rounding), as_rate(rate)
-        if rate.source != money.unit:
-            raise UnitMismatch("use one rate for", money.unit, rate.source)
+        named, rate = as_rounding(rounding), rate_for(money, rate)
         require_key(key)
 
         def work(tx: UnitOfWork) -> TransferReceipt:
@@ -225,23 +211,8 @@ class Moving(Door):
                 survivor = self._surviving(tx, wallet).id
                 units = (rate.source.code, rate.target.code)
                 tx.lock(sorted(account_id(survivor, code) for code in units))
-            near = self._load(tx, holder, money.unit, key)
-            far = self._load_far(tx, holder, rate.target)
-            command = ConvertOut(
-                amount=money, rate=rate, rounding=named_rounding, to=far.account.id
-            )
-            return self._both(
-                tx,
-                near,
-                attrs.evolve(far, opens=None),
-                self._ask(command, key, About(**about)),
-                lambda sent: ConvertIn(
-                    sent=sent.entry.id,
-                    parcels=parcels_of(sent),
-                    conversion=command.conversion,
-                    rounding=named_rounding,
-                ),
-            )
+            pair = self._conversion_pair(tx, holder, money, rate, rounding=named, key=key)
+            return self._both(tx, pair, self._ask(pair.leaving, key, About(**about)))
 
         return self._write(work)
 
@@ -304,63 +275,7 @@ class Moving(Door):
 
         return self._write(work)
 
-    # What the four share
-
-    def _both(
-        self,
-        tx: UnitOfWork,
-        near: Loaded,
-        far: Loaded,
-        asked: Asked,
-        arrival: Callable[[Change], Command],
-    ) -> TransferReceipt:
-        """Answer a repeat, or decide both sides and append both."""
-        if near.repeated is not None:
-            return self._again(tx, near.account, near.repeated, asked)
-        if near.account.id == far.account.id:
-            raise InvalidTerms("the two accounts", near.account.id, "different")
-        sent = self._decide(near.account, asked, self._instant(asked.at))
-        if sent is None:
-            raise InvalidTerms("the account", near.account.id, "one with something to move")
-        command = arrival(sent)
-        arriving = attrs.evolve(
-            asked,
-            command=command,
-            key=far_key(sent.entry),
-            request=request_of(command),
-        )
-        # Not the clock's instant: that may lie before the sending entry (A13).
-        received = self._decide(far.account, arriving, sent.entry.at)
-        for wallet in {each.opens for each in (near, far) if each.opens is not None}:
-            tx.add_wallet(wallet)
-        changes = [change for change in (sent, received) if change is not None]
-        for change in sorted(changes, key=lambda change: change.entry.account):
-            tx.append(change)
-        return TransferReceipt(
-            self._receipt(near.account, sent.entry),
-            self._receipt(far.account, None if received is None else received.entry),
-        )
-
-    def _again(
-        self, tx: UnitOfWork, near: Account, repeated: Entry, asked: Asked
-    ) -> TransferReceipt:
-        check_repeat(repeated, asked.command, asked.request, asked.context)
-        far = self._by_id(tx, AccountId(repeated.facts["to"]))
-        return TransferReceipt(
-            self._receipt(near, repeated, replayed=True),
-            self._receipt(far, tx.entry_by_key(far, far_key(repeated)), replayed=True),
-        )
-
-    def _load_far(self, tx: UnitOfWork, holder: str, unit: Unit) -> Loaded:
-        """Load the account that value goes to; the key names nothing there, so none is looked up."""
-        far = self._load(tx, holder, unit, key="")
-        return attrs.evolve(far, repeated=None)
-
-    def _by_id(self, tx: UnitOfWork, name: AccountId, names: Names = NO_NAMES) -> Account:
-        account = tx.account_by_id(self.merchant.id, name, names=names)
-        if account is None:
-            raise UnknownEntry(name)
-        return account
+    # What they look up
 
     def _sides_of(
         self, tx: UnitOfWork, origin_id: AccountId, transfer: EntryId
@@ -377,6 +292,55 @@ class Moving(Door):
         if received is None:
             raise NotATransfer(transfer, sent.kind)
         return sent, received
+
+    def _on_the_way(self, tx: Reader, name: AccountId, names: Names = NO_NAMES) -> list[Account]:
+        """Return the account, the one that it was merged into, the one that that was, ..."""
+        found = [self._by_id(tx, name, names)]
+        while (into := found[-1].merged_into) is not None:
+            found.append(self._next_on_the_way(tx, found[-1], into, names))
+        return found
+
+    def _repeated(
+        self, tx: Reader, accounts: list[Account], key: str
+    ) -> tuple[Account, Entry] | None:
+        """Look *key* up in each account on the way: what was done before a merger is answered."""
+        for account in accounts:
+            entry = tx.entry_by_key(account, key)
+            if entry is not None:
+                return account, entry
+        return None
+
+    def _parts(self, tx: Reader, sent: Entry, received: Entry, now: Account) -> Parts:
+        """
+        Return what a transfer brought, and which open lots of *now* carry it on.
+
+        Origins are followed back through the accounts that are *now* or were merged into it.
+        What the receiver has sent to others carries nothing on while they are others.
+        """
+        made, his = made_by(received), {now.id: True}
+        origins = {str(lot.id): lot.origin for lot in now.lots.values()}
+        while True:
+            unknown: dict[AccountId, list[LotId]] = {}
+            for origin in {origin for origin in origins.values() if origin is not None}:
+                if origin in origins or origin in made:
+                    continue
+                account = AccountId(origin.rpartition(".")[0])
+                if account not in his:
+                    his[account] = self._leads_to(tx, account, now)
+                if his[account]:
+                    unknown.setdefault(account, []).append(LotId(origin))
+            if not unknown:
+                return parts_of(sent, received, carriers(now.lots.values(), origins, made))
+            for account, lots in unknown.items():
+                rows = self._by_id(tx, account, Names(lots=tuple(sorted(lots)))).lots
+                origins |= {lot: rows[lot].origin if lot in rows else None for lot in lots}
+
+    def _leads_to(self, tx: Reader, account: AccountId, now: Account) -> bool:
+        """Tell whether the wallet of *account* was merged into that of *now*, in the same unit."""
+        wallet = tx.wallet_by_id(self.merchant.id, wallet_of(account))
+        if wallet is None:
+            return False
+        return account_id(self._surviving(tx, wallet).id, unit_of(account)) == now.id
 
     def _lock(self, tx: UnitOfWork, unit: Unit, *holders: str) -> None:
         names = []
@@ -407,11 +371,10 @@ class Moving(Door):
             wallet = tx.wallet_by_id(self.merchant.id, wallet_of(target))
             holder = near.holder if wallet is None else wallet.holder
             far = Account.new(target, self.merchant.id, holder, near.unit)
-        return self._both(
-            tx,
+        pair = Pair(
             Loaded(near),
             Loaded(far),
-            asked,
+            asked.command,
             lambda sent: MergeIn(
                 sent=sent.entry.id,
                 parcels=parcels_of(sent),
@@ -421,3 +384,4 @@ class Moving(Door):
                 sender=near.id,
             ),
         )
+        return self._both(tx, pair, asked)

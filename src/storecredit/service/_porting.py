@@ -76,12 +76,14 @@ class Porting(Door):
                 compressed, and a file takes its name only when it is whole.
 
             record_kinds: The kinds of records to write besides the accounts (S11); None: all.
+                Positions of feeds are never written: they mean nothing on another storage.
 
             progress: Called with the number of entries written so far.
 
         Raises:
             OSError: The target cannot be written.
-            InvalidTerms: A record is no JSON that an import would read.
+            InvalidTerms: Positions of feeds are asked for, or a record is no JSON that an import
+                would read.
         """
         with self.storage.snapshot() as reader, writing(target) as write:
             return export(

@@ -1,59 +1,29 @@
-"""The verbs that spend: redeem, hold, resize, capture, release, and what they would do."""
+"""The verbs that spend: redeem, hold, resize, capture, release."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Unpack, final
+from typing import Unpack
 
-import attrs
-
-from storecredit.errors import UnknownEntry, UnknownHold
+from storecredit.errors import UnknownHold
 from storecredit.ledger import (
-    Account,
-    AccountStatus,
     Capture,
     CapturePart,
-    Context,
-    Draft,
-    Draw,
-    EntryId,
-    EntryKind,
     HoldId,
     Line,
     LotId,
-    LotUse,
     PlaceHold,
     Redeem,
     Release,
     ReleaseOrder,
     Resize,
     Taking,
-    What,
-    draws_for,
-    explain,
-    replay,
     require_text,
-    wanted_by,
 )
-from storecredit.service._door import Door, Loaded
-from storecredit.service.about import About, context_of
+from storecredit.service._door import Asked, Door, Loaded
+from storecredit.service.about import About
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
-from storecredit.values import AnyMoney, Money, Period, instant
-
-
-@final
-@attrs.frozen(kw_only=True)
-class Preview:
-    """What a spending command would take now, lot by lot, and why (A3)."""
-
-    amount: Money
-    """What it would take in all."""
-    on_limit: Money
-    """The part that the holder would come to owe."""
-    uses: tuple[LotUse, ...]
-    """Every open lot, in the order of use, with what is taken of it and why."""
-    version: int
-    """The version of the account that this is about."""
+from storecredit.values import AnyMoney, Period
 
 
 class Spending(Door):
@@ -255,102 +225,17 @@ class Spending(Door):
                 Loaded(account, tx.entry_by_key(account, asked.key))
                 for account in self._accounts_on_the_way(tx, wallet)
             ]
-            # A repeat answers what was done, and releases nothing placed since then (A12).
+            # A repeat answers what was done, and releases nothing placed since then (A12). In an
+            # account where nothing was held, the key may have named another command since.
             repeated = [each for each in loaded if each.repeated is not None]
-            receipts = [self._do(tx, each, asked) for each in repeated or loaded]
+            done = [each for each in repeated if _is_that_release(each, asked)]
+            receipts = [self._do(tx, each, asked) for each in done or repeated or loaded]
             return tuple(receipt for receipt in receipts if receipt.changed)
 
         return self._write(work)
 
-    def preview(
-        self,
-        holder: str,
-        amount: AnyMoney,
-        *,
-        taking: Taking | str = Taking.ALL_OR_NOTHING,
-        lot: LotId | str | None = None,
-        lines: Iterable[Line] | None = None,
-        exceed_limit: bool = False,
-        spender: str | None = None,
-        **about: Unpack[About],
-    ) -> Preview:
-        """
-        Say what `redeem` or `hold` with these arguments would take now, and change nothing.
 
-        Raises:
-            As `redeem`: what would be refused is refused here.
-        """
-        command = Redeem(
-            amount=self._money(amount),
-            taking=taking,
-            lot=None if lot is None else LotId(lot),
-            lines=lines,
-            exceed_limit=exceed_limit,
-            spender=spender,
-        )
-        require_text("holder", holder)
-        given = about.pop("at", None)
-        at = self._instant(None if given is None else instant(given))
-        context = context_of(about)
-        with self.storage.snapshot() as reader:
-            account = self._look(reader, holder, command.amount.unit, command.names)
-            draft = self._draft(account, at, context)
-            draft.require_status(AccountStatus.OPEN)
-            return _shown(command, draft, draws_for(command, draft, "redeem"))
-
-    def explain(self, entry: EntryId | str) -> Preview:
-        """
-        Say, after the fact, what a redemption or hold took lot by lot, and why (A3).
-
-        The account is replayed up to the version that the command saw; what it took is what its
-        entry says, whatever rules the merchant has by now.
-
-        Raises:
-            UnknownEntry: This merchant has no such entry, or it neither redeemed nor held.
-        """
-        account_id = self._account_of(entry, UnknownEntry)
-        with self.storage.snapshot() as reader:
-            account = reader.account_by_id(self.merchant.id, account_id)
-            found = None if account is None else reader.entry_by_id(account, EntryId(entry))
-            if account is None or found is None or found.kind not in _EXPLAINED:
-                raise UnknownEntry(entry)
-            fresh = Account.new(account.id, account.merchant, account.holder, account.unit)
-            before = replay(fresh, reader.journal(account, upto=found.sequence - 1))
-        request = found.request
-        command = Redeem(
-            amount=Money.of(request["amount"].partition(" ")[2], account.unit),
-            taking=request.get("taking", Taking.ALL_OR_NOTHING),
-            lot=request.get("lot"),
-            lines=None
-            if "lines" not in request
-            else [
-                Line(id=id_, amount=account.money(minor), category=category)
-                for id_, minor, category in request["lines"]
-            ],
-            exceed_limit=request.get("exceed_limit", False),
-            spender=request.get("spender"),
-        )
-        draft = self._draft(before, found.at, found.context)
-        draws = [Draw(move.lot, move.amount) for move in found.moves if move.what in _TAKEN]
-        return _shown(command, draft, draws)
-
-    def _draft(self, account: Account, at: datetime, context: Context) -> Draft:
-        return Draft(account, self.merchant, key="preview", at=at, context=context)
-
-
-def _shown(command: Redeem, draft: Draft, draws: Sequence[Draw]) -> Preview:
-    money = draft.account.money
-    from_lots = [draw for draw in draws if draw.lot is not None]
-    on_limit = sum(draw.amount for draw in draws if draw.lot is None)
-    spent = sum(draw.amount for draw in from_lots)
-    wanted = wanted_by(command, draft, command.amount.minor)
-    return Preview(
-        amount=money(spent + on_limit),
-        on_limit=money(on_limit),
-        uses=explain(draft.account.lots.values(), wanted, from_lots),
-        version=draft.before.version,
-    )
-
-
-_TAKEN = frozenset({What.REDEEMED, What.OWED_INCURRED, What.HELD, What.OWED_HELD})
-_EXPLAINED = frozenset({EntryKind.REDEEM, EntryKind.HOLD})
+def _is_that_release(loaded: Loaded, asked: Asked) -> bool:
+    """Tell whether the entry with the key was made by the same verb for the same order."""
+    entry = loaded.repeated
+    return entry is not None and (entry.kind, entry.request) == (asked.command.kind, asked.request)

@@ -7,6 +7,7 @@ import attrs
 
 from storecredit.errors import InvalidTerms
 from storecredit.ledger import Account, WalletId, wallet_of
+from storecredit.service._feed_state import FEED
 from storecredit.service.file_source import JOURNAL_LIMITS, BadCell
 from storecredit.service.file_target import Write
 from storecredit.service.journal_file import (
@@ -49,7 +50,8 @@ def export(
     Write everything of *merchant* that *reader* sees, a few accounts in memory at a time.
 
     Raises:
-        InvalidTerms: A record has floats or nests too deep: no import would read it.
+        InvalidTerms: The positions of feeds are asked for, or a record has floats or nests too
+            deep: no import would read it.
     """
     digest, counted = FileDigest(), dict.fromkeys(attrs.asdict(Counts()), 0)
 
@@ -73,8 +75,7 @@ def export(
             put(entry_text(entry), "entries")
             if progress is not None and counted["entries"] % _PROGRESS_EVERY == 0:
                 progress(counted["entries"])
-    kinds = reader.record_kinds(merchant) if record_kinds is None else sorted(set(record_kinds))
-    for kind in kinds:
+    for kind in _kinds(reader, merchant, record_kinds):
         for record in _records(reader, merchant, kind):
             put(_checked(record), "records")
     trailer = Trailer(Counts(**counted), digest.text())
@@ -91,6 +92,17 @@ def accounts_in_order(reader: Reader, merchant: str) -> Iterator[Account]:
             if account is not None:
                 yield account
         after = page[-1][1]
+
+
+def _kinds(reader: Reader, merchant: str, asked: Iterable[str] | None) -> list[str]:
+    """Return the kinds of records to write; positions in a feed stay with the storage (S7)."""
+    if asked is None:
+        return [kind for kind in reader.record_kinds(merchant) if kind != FEED]
+    kinds = sorted(set(asked))
+    if FEED in kinds:
+        expected = "without feeds: a position means nothing on another storage"
+        raise InvalidTerms("record_kinds", FEED, expected)
+    return kinds
 
 
 def _records(reader: Reader, merchant: str, kind: str) -> Iterator[Record]:

@@ -23,6 +23,7 @@ from storecredit.ledger import (
     unit_of,
     wallet_of,
 )
+from storecredit.service._feed_state import FEED
 from storecredit.service.file_source import BadCell, BadRows, Source
 from storecredit.service.journal_file import (
     VERSION,
@@ -346,6 +347,8 @@ class JournalImport:
         if place <= self._last_record:
             raise BadCell("record.id", "records have to come in the order of kind and id")
         self._last_record = place
+        if record.kind == FEED:
+            raise BadCell("record.kind", "the position of a feed means nothing on another storage")
         if record.version > _MOST_VERSIONS:
             raise BadCell("record.version", f"it has to be at most {_MOST_VERSIONS}")
         known = self._tx.record(self._merchant.id, record.kind, record.id)

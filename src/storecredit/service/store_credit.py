@@ -3,6 +3,8 @@
 from typing import final
 
 from storecredit.service._correcting import Correcting
+from storecredit.service._explaining import Explaining
+from storecredit.service._feeding import Feeding
 from storecredit.service._giving import Giving
 from storecredit.service._keeping import Keeping
 from storecredit.service._moving import Moving
@@ -12,7 +14,9 @@ from storecredit.service._spending import Spending
 
 
 @final
-class StoreCredit(Giving, Spending, Correcting, Moving, Reading, Keeping, Porting):
+class StoreCredit(
+    Giving, Spending, Correcting, Moving, Explaining, Reading, Keeping, Feeding, Porting
+):
     """
     Store credit, points and open balances of one merchant of record.
 
@@ -22,13 +26,16 @@ class StoreCredit(Giving, Spending, Correcting, Moving, Reading, Keeping, Portin
 
     - giving: `issue`, `issue_many`, `issue_each`, `restore`, `reinstate`
     - spending: `redeem`, `hold`, `resize`, `capture`, `capture_part`, `release`,
-      `release_order`, `preview`, `explain`
+      `release_order`
     - correcting: `revoke`, `adjust`, `extend_expiry`, `cash_out`, `refund_bought`, `settle`,
       `set_limit`, `set_spenders`, `freeze`, `close`, `reopen`
     - moving: `transfer`, `reverse_transfer`, `convert`, `merge`
+    - explaining: `preview`, `preview_resize`, `preview_revoke`, `preview_cash_out`,
+      `preview_transfer`, `preview_convert`, `explain`
     - reading: `wallet`, `account`, `statement`, `journal`
     - keeping: `expire_due`, `release_lapsed`, `verify`, `heads`, `rebuild`, `pseudonymise`,
       `erase`
+    - feeding: `feed`
     - porting: `export_journal`, `import_journal`, `import_balances`, `export_csv`
 
     Args:

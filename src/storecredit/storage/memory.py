@@ -1,7 +1,7 @@
 """Storage in memory: the reference for what the contract means, and the fastest thing to test on."""
 
 import json
-import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Final, TypeVar, final
 
 import attrs
 
-from storecredit.errors import ConcurrentChange, StorageBusy
+from storecredit.errors import ConcurrentChange
 from storecredit.ledger import (
     NO_NAMES,
     Account,
@@ -28,7 +28,11 @@ from storecredit.ledger import (
     canonical,
     wallet_of,
 )
+from storecredit.storage._memory_feed import Order
 from storecredit.storage._memory_journal import Journal
+from storecredit.storage._memory_lock import Lock
+from storecredit.storage._memory_rows import only_open, without_closed_rows
+from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
 from storecredit.storage.protocols import Reader, Record, UnitOfWork, Wallet
 
 _Id = TypeVar("_Id")
@@ -48,7 +52,7 @@ class MemoryStorage:
     """
 
     def __init__(self) -> None:
-        self._lock: Final = _Lock()
+        self._lock: Final = Lock()
         self._kept: Final = _Kept()
 
     def transaction(self) -> AbstractContextManager[UnitOfWork]:
@@ -91,33 +95,15 @@ class _Kept:
     ledgers: dict[AccountId, _Ledger] = attrs.field(factory=dict)
     of_wallet: dict[WalletId, list[AccountId]] = attrs.field(factory=dict)
     records: dict[tuple[str, str, str], Record] = attrs.field(factory=dict)
-
-
-@final
-class _Lock:
-    """Lets one thread in at a time; that thread may read again inside, and write only first."""
-
-    def __init__(self) -> None:
-        self._lock: Final = threading.RLock()
-        self._depth = 0
-
-    def acquire(self, *, alone: bool) -> None:
-        self._lock.acquire()
-        if alone and self._depth:
-            self._lock.release()
-            raise StorageBusy("MemoryStorage()", "0 s by this thread itself")
-        self._depth += 1
-
-    def release(self) -> None:
-        self._depth -= 1
-        self._lock.release()
+    orders: defaultdict[str, Order] = attrs.field(factory=lambda: defaultdict(Order))
+    """By merchant: its entries in the order of commits (S7)."""
 
 
 @final
 class _Transaction:
     """Reads through its own pending rows, and publishes them in one go."""
 
-    def __init__(self, kept: _Kept, lock: "_Lock", *, publishes: bool) -> None:
+    def __init__(self, kept: _Kept, lock: Lock, *, publishes: bool) -> None:
         self._kept: Final = kept
         self._lock: Final = lock
         self._publishes: Final = publishes
@@ -241,18 +227,18 @@ class _Transaction:
         entry, account = change.entry, change.account
         before = self._open(account.id)
         version = 0 if before is None else before.version
-        if version != entry.sequence - 1 or self.entry_by_key(account, entry.key) is not None:
+        if version != entry.sequence - 1 or self._has_key(account.id, entry.key):
             raise ConcurrentChange(account.id, entry.sequence - 1)
         if before is None:
             self._opened.setdefault(wallet_of(account.id), []).append(account.id)
-        self._accounts[account.id] = _open_rows(account, before, change)
+        self._accounts[account.id] = without_closed_rows(account, before, change)
         self._changes.setdefault(account.id, []).append(change)
 
     def rebuild(self, account: Account) -> None:
         ledger = self._ledger(account.id)
         if ledger is None:
             raise ConcurrentChange(account.id, account.version)
-        rebuilt = _Ledger(_only_open(account), ledger.journal)
+        rebuilt = _Ledger(only_open(account), ledger.journal)
         rebuilt.lots = {lot.id: lot for lot in account.lots.values() if not lot.remaining}
         rebuilt.holds = {
             hold.id: hold for hold in account.holds.values() if hold.status is not HoldStatus.ACTIVE
@@ -298,6 +284,12 @@ class _Transaction:
                 if change.entry.key == key:
                     return change.entry
         return found
+
+    def _has_key(self, account: AccountId, key: str) -> bool:
+        ledger = self._ledger(account)
+        if ledger is not None and key in ledger.journal.by_key:
+            return True
+        return any(change.entry.key == key for change in self._changes.get(account, ()))
 
     def entry_by_id(self, account: Account, entry: EntryId) -> Entry | None:
         if account_of(entry) != account.id:
@@ -401,6 +393,24 @@ class _Transaction:
             raise ConcurrentChange(record.id, record.version - 1)
         self._records[record.merchant, record.kind, record.id] = _copied(record)
 
+    # The feed
+
+    def feed(
+        self, merchant: str, *, after: FeedPosition = BEGINNING, limit: int = 1000
+    ) -> FeedPage:
+        return self._kept.orders.get(merchant, Order()).page(after, limit, self._fed)
+
+    def feed_end(self, merchant: str) -> FeedPosition:
+        return self._kept.orders.get(merchant, Order()).end
+
+    def _fed(self, account_id: AccountId, sequence: int) -> tuple[str, Entry]:
+        account = self._kept.ledgers[account_id].account
+        # An erasure in this transaction counts already, as it does in `journal`.
+        ledger = self._replaced.get(account_id) or self._kept.ledgers[account_id]
+        (entry,) = ledger.journal.between(account, sequence - 1, sequence)
+        wallet = self.wallet_by_id(account.merchant, wallet_of(account_id))
+        return account.holder if wallet is None else wallet.holder, entry
+
     # Committing
 
     def publish(self) -> None:
@@ -416,12 +426,14 @@ class _Transaction:
         for account_id, changes in self._changes.items():
             ledger = kept.ledgers.get(account_id)
             account = self._accounts[account_id]
+            order = kept.orders[account.merchant]
             if ledger is None:
                 ledger = kept.ledgers[account_id] = _Ledger(account)
                 kept.of_wallet.setdefault(wallet_of(account_id), []).append(account_id)
             ledger.account = account
             for change in changes:
                 ledger.journal.add(change.entry)
+                order.places.append((account_id, change.entry.sequence))
                 for lot in change.lots:
                     if lot.remaining:
                         ledger.lots.pop(lot.id, None)
@@ -464,26 +476,3 @@ def _copied(record: Record) -> Record:
     """Return *record* with data of its own: what it was made of may be changed afterwards."""
     body = json.loads(canonical(dict(record.body)))
     return attrs.evolve(record, body=body, references=dict(record.references))
-
-
-def _open_rows(account: Account, before: Account | None, change: Change) -> Account:
-    """Return *account* without the closed rows that a command has loaded or has closed."""
-    if before is None or len(account.lots) > len(before.lots) or account.restored:
-        return _only_open(account)
-    for lot in change.lots:
-        if not lot.remaining:
-            return _only_open(account)
-    for hold in account.holds.values():
-        if hold.status is not HoldStatus.ACTIVE:
-            return _only_open(account)
-    return account
-
-
-def _only_open(account: Account) -> Account:
-    found = account.copy()
-    found.lots = {id_: lot for id_, lot in account.lots.items() if lot.remaining}
-    found.holds = {
-        id_: hold for id_, hold in account.holds.items() if hold.status is HoldStatus.ACTIVE
-    }
-    found.restored = {}
-    return found

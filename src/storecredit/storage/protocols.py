@@ -13,6 +13,8 @@ An adapter keeps rows and decides nothing. The numbered duties are executable: s
 6. `Reader.whole` and `UnitOfWork.rebuild` give and replace the state that a replay leads to (S6).
 7. Records carry everything that is not an account (S11).
 8. Ids lead to their account, so no look-up needs an index over all accounts (S10).
+9. `UnitOfWork.feed` gives every committed entry of a merchant at one place, in account order, and
+   nothing that is committed later ever takes a place before one that was given (S7).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +34,7 @@ from storecredit.ledger import (
     Names,
     WalletId,
 )
+from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
 
 
 @final
@@ -222,6 +225,39 @@ class UnitOfWork(Reader, Protocol):
         Raises:
             ConcurrentChange: The stored version is not the one before.
         """
+        ...
+
+    def feed(
+        self, merchant: str, *, after: FeedPosition = BEGINNING, limit: int = 1000
+    ) -> FeedPage:
+        """
+        Return the next committed entries of *merchant*, in all accounts, after a position (S7).
+
+        It stands here and not in `Reader`, because some engines give entries their places while
+        they are read. What an adapter owes to those who read:
+
+        1. Every entry that is committed comes once in reading from the beginning to the end,
+           however it came about: by a command, a merger, an import. It may come late, for as
+           long as other transactions are under way.
+        2. The entries of one account come in the order of their sequence.
+        3. Nothing that is committed later takes a place before a position that was given: reading
+           on after it misses nothing, also when transactions commit in another order than they
+           began in, or than they numbered their entries.
+        4. Places are for good: reading again from any position gives the same again, and after a
+           restart, too.
+        5. Other merchants' entries, what was rolled back, and what this or another transaction
+           has not committed yet do not come.
+        6. A page has *limit* entries at most and may end anywhere. An adapter may end it early,
+           even empty, as long as its position moves on, or it says that it is the last.
+        7. The cost does not grow with the history before the position.
+
+        Raises:
+            InvalidTerms: The position is none of this storage, or lies behind its end.
+        """
+        ...
+
+    def feed_end(self, merchant: str) -> FeedPosition:
+        """Return the position after everything that can be read by now, at no cost of history."""
         ...
 
 

@@ -67,6 +67,12 @@ def test_the_default_order_is_that_of_the_rule() -> None:
         ("issued", lot("b", sequence=1), lot("a", sequence=2)),
         ("cost", lot("b", paid=Paid(usd("0.80"), 100)), lot("a", paid=Paid(usd("0.90"), 100))),
         ("cost", lot("b"), lot("a", paid=Paid(usd("0.01"), 100))),
+        # Unlike currencies are not compared: EUR stands before USD, whatever was paid (V3).
+        (
+            "cost",
+            lot("b", paid=Paid(Money.of("9.00", "EUR"), 100)),
+            lot("a", paid=Paid(usd("0.01"), 100)),
+        ),
         ("id", lot("a"), lot("b")),
     ],
 )
@@ -82,6 +88,7 @@ def test_the_lot_id_always_decides_last() -> None:
         assert order.sorted(shuffled) == lots
     assert OrderOfUse.of("id", "priority").keys == (OrderKey.ID, OrderKey.PRIORITY)
     assert OrderOfUse.of().keys == (OrderKey.ID,)
+    assert OrderOfUse((OrderKey.PRIORITY,)) == order
 
 
 def test_a_key_that_does_not_exist_or_stands_twice_is_refused() -> None:
@@ -94,6 +101,8 @@ def test_a_key_that_does_not_exist_or_stands_twice_is_refused() -> None:
     with pytest.raises(InvalidTerms) as refused:
         OrderOfUse.of("expiry", "issued", "expiry")
     assert refused.value.expected == "each key once"
+    with pytest.raises(InvalidTerms):
+        OrderOfUse(("colour",))  # type: ignore[arg-type]  # the mistake
 
 
 def test_a_merchant_chooses_its_order(make_shop) -> None:

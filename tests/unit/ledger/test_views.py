@@ -194,7 +194,7 @@ def test_an_explanation_follows_the_rules_of_its_time(make_shop) -> None:
 
 
 @pytest.mark.parametrize("entry", ["", "x", None, 5, "a.USD." + "0" * 32])
-def test_only_a_redemption_or_hold_is_explained(shop, entry) -> None:
+def test_only_an_entry_that_chose_lots_is_explained(shop, entry) -> None:
     issued = shop.issue("10.00").entry_id
     for unknown in (entry, issued):
         with shop.refuses(UnknownEntry) as refused:

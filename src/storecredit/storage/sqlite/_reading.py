@@ -45,8 +45,10 @@ _ENTRY: Final = ", ".join(ENTRY_COLUMNS)
 _ACCOUNTS: Final = (
     "SELECT a.number, w.id, w.merchant, w.holder, a.unit, a.digits, "
     + ", ".join(f"a.{name}" for name in ACCOUNT_COLUMNS)
+    + ", EXISTS (SELECT 1 FROM entries AS e WHERE e.account = a.number AND e.key = ?)"
     + " FROM wallets AS w JOIN accounts AS a ON a.wallet = w.number"
 )
+"""The last column tells whether the account has an entry with a key; no entry's key is NULL."""
 _OF_HOLDER: Final = f"{_ACCOUNTS} WHERE w.merchant = ? AND w.holder = ? AND a.unit = ?"
 _BY_ID: Final = f"{_ACCOUNTS} WHERE w.merchant = ? AND w.id = ? AND a.unit = ?"
 _OF_WALLET: Final = f"{_ACCOUNTS} WHERE w.merchant = ? AND w.id = ? ORDER BY a.unit"
@@ -113,6 +115,8 @@ class Reading:
         """Units read so far, by code and digits: one object for each is quicker to compare."""
         self._numbers: Final[dict[AccountId, int]] = {}
         """The row numbers of the accounts met so far."""
+        self._unused: Final[set[tuple[int, str]]] = set()
+        """Keys that had no entry when the account with that row number was loaded."""
         self._connection: Final = connection
         self._overview: Overview | None = None
 
@@ -135,10 +139,10 @@ class Reading:
         unit: str,
         *,
         names: Names = NO_NAMES,
-        key: str | None = None,  # noqa: ARG002  # nothing is saved by fetching its entry now
+        key: str | None = None,
     ) -> Account | None:
-        row = self._execute(_OF_HOLDER, (merchant, holder, unit)).fetchone()
-        return None if row is None else self._opened(row, names)
+        row = self._execute(_OF_HOLDER, (key, merchant, holder, unit)).fetchone()
+        return None if row is None else self._opened(row, names, key)
 
     def account_by_id(
         self,
@@ -146,17 +150,19 @@ class Reading:
         account: AccountId,
         *,
         names: Names = NO_NAMES,
-        key: str | None = None,  # noqa: ARG002  # as above
+        key: str | None = None,
     ) -> Account | None:
-        row = self._execute(_BY_ID, (merchant, wallet_of(account), unit_of(account))).fetchone()
-        return None if row is None else self._opened(row, names)
+        values = (key, merchant, wallet_of(account), unit_of(account))
+        row = self._execute(_BY_ID, values).fetchone()
+        return None if row is None else self._opened(row, names, key)
 
     def accounts_of(self, merchant: str, wallet: WalletId) -> list[Account]:
-        rows = self._execute(_OF_WALLET, (merchant, wallet)).fetchall()
+        rows = self._execute(_OF_WALLET, (None, merchant, wallet)).fetchall()
         return [self._opened(row, NO_NAMES) for row in rows]
 
     def whole(self, merchant: str, account: AccountId) -> Account | None:
-        row = self._execute(_BY_ID, (merchant, wallet_of(account), unit_of(account))).fetchone()
+        values = (None, merchant, wallet_of(account), unit_of(account))
+        row = self._execute(_BY_ID, values).fetchone()
         if row is None:
             return None
         number, found = self._read(row)
@@ -181,9 +187,11 @@ class Reading:
         self._numbers[id_] = number
         return number, read_account(id_, merchant, holder, unit, row[6:])
 
-    def _opened(self, row: Row, names: Names) -> Account:
+    def _opened(self, row: Row, names: Names, key: str | None = None) -> Account:
         """Add what is open and what is named."""
         number, account = self._read(row)
+        if key is not None and not row[-1]:
+            self._unused.add((number, key))
         id_, lots, totals = account.id, account.lots, account.totals
         if totals["balance"]:
             for lot_row in self._execute(_OPEN_LOTS, (number,)):
@@ -226,6 +234,8 @@ class Reading:
 
     def entry_by_key(self, account: Account, key: str) -> Entry | None:
         number = self._number(account.id)
+        if (number, key) in self._unused:
+            return None
         return self._entry(account, number, self._execute(_ENTRY_BY_KEY, (number, key)).fetchone())
 
     def entry_by_id(self, account: Account, entry: EntryId) -> Entry | None:

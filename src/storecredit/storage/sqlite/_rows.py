@@ -1,5 +1,6 @@
 """Rows and values: how accounts, lots and holds are written into columns and read again."""
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,11 +10,13 @@ from typing import Any, Final
 
 from storecredit.errors import JournalBroken, MisuseError
 from storecredit.ledger import (
+    EFFECTS,
     TOTALS,
     Account,
     AccountId,
     AccountStatus,
     Draw,
+    Entry,
     EntryId,
     Funding,
     Hold,
@@ -25,6 +28,7 @@ from storecredit.ledger import (
     LotState,
     Paid,
     Terms,
+    What,
     canonical,
     local_part,
     read_limit,
@@ -111,9 +115,42 @@ def account_row(account: Account) -> Row:
     )
 
 
+def changed_columns(entry: Entry) -> tuple[str, ...]:
+    """Return the columns of the account that *entry* changes: few of many."""
+    return _columns_of(frozenset([move.what for move in entry.moves]), bool(entry.facts))
+
+
+@functools.cache
+def _columns_of(whats: frozenset[What], has_facts: bool) -> tuple[str, ...]:
+    totals = set[str]()
+    for what in whats:
+        effect = EFFECTS[what]
+        moved = {"balance": effect.remaining, "held": effect.held, "owed_held": effect.owed_held}
+        totals.update([effect.total, *(name for name, factor in moved.items() if factor)])
+    return (
+        *("version", "head", "last_at"),
+        *(name for name in TOTALS if name in totals),
+        *(("status", "credit_limit", "spenders", "merged_into") if has_facts else ()),
+    )
+
+
+def changed_row(account: Account, columns: tuple[str, ...]) -> Row:
+    """Return what *columns*, as `changed_columns` gives them, hold of *account*."""
+    if columns[-1] == "merged_into":
+        row = dict(zip(ACCOUNT_COLUMNS, account_row(account), strict=True))
+        return tuple([row[name] for name in columns])
+    totals, last_at = account.totals, account.last_at
+    return (
+        account.version,
+        account.head,
+        None if last_at is None else write_instant(last_at),
+        *[totals[name] for name in columns[3:]],
+    )
+
+
 def read_account(id_: AccountId, merchant: str, holder: str, unit: Unit, row: Row) -> Account:
-    """Read an account without lots and holds from its `ACCOUNT_COLUMNS`."""
-    status, limit, spenders, merged_into = row[_TOTALS_UPTO:]
+    """Read an account without lots and holds from its `ACCOUNT_COLUMNS`, which others may follow."""
+    status, limit, spenders, merged_into = row[_TOTALS_UPTO : _TOTALS_UPTO + 4]
     try:
         if not isinstance(row[1], bytes):
             raise TypeError(row[1])

@@ -1,5 +1,6 @@
 """Writing: what a transaction adds to reading. The guards are in the statements (S2, S4)."""
 
+import functools
 import sqlite3
 from collections.abc import Iterable
 from typing import Final
@@ -14,8 +15,10 @@ from storecredit.ledger import (
     canonical,
     wallet_of,
 )
+from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
 from storecredit.storage.protocols import Record, Wallet
 from storecredit.storage.sqlite._failures import is_constraint
+from storecredit.storage.sqlite._feed import Feed
 from storecredit.storage.sqlite._journal_rows import ENTRY_COLUMNS, entry_row, private_rows
 from storecredit.storage.sqlite._reading import Reading
 from storecredit.storage.sqlite._rows import (
@@ -24,6 +27,8 @@ from storecredit.storage.sqlite._rows import (
     LOT_COLUMNS,
     account_row,
     amounts_row,
+    changed_columns,
+    changed_row,
     hold_row,
     local_bytes,
     lot_row,
@@ -43,11 +48,14 @@ _FIRST: Final = (
     f"INSERT INTO accounts (wallet, unit, digits, {', '.join(ACCOUNT_COLUMNS)})"
     f" SELECT number, {_marks(2 + len(ACCOUNT_COLUMNS))} FROM wallets WHERE id = ?"
 )
-_NEXT: Final = (
-    f"UPDATE accounts SET {_set(ACCOUNT_COLUMNS)} WHERE number = ? AND version = ?"
-    " AND NOT EXISTS (SELECT 1 FROM entries WHERE account = ? AND key = ?)"
-)
 _ANEW: Final = f"UPDATE accounts SET {_set(ACCOUNT_COLUMNS)} WHERE number = ?"
+
+
+@functools.cache
+def _next(columns: tuple[str, ...]) -> str:
+    """Return the statement that takes *columns* of an account from one version to the next."""
+    return f"UPDATE accounts SET {_set(columns)} WHERE number = ? AND version = ?"
+
 
 _ADD_ENTRY: Final = (
     f"INSERT INTO entries (account, {', '.join(ENTRY_COLUMNS)})"
@@ -106,6 +114,8 @@ class Writing(Reading):
     """Why this transaction may not be committed any more: a part of a change went in alone."""
     has_erased: bool = False
     """Whether the log has text that is to be gone once this is committed."""
+    _own_entries: int = 0
+    """How many entries of the table are this transaction's own."""
 
     def lock(self, accounts: Iterable[AccountId]) -> None:
         """Do nothing: whoever writes has the whole file to itself."""
@@ -139,6 +149,7 @@ class Writing(Reading):
         )
         try:
             self._execute(_ADD_ENTRY, (number, *entry_row(entry)))
+            self._own_entries += 1
             if entry.salts:
                 for row in private_rows(entry):
                     self._execute(_ADD_PRIVATE, (number, entry.sequence, *row))
@@ -167,9 +178,11 @@ class Writing(Reading):
     def _append_next(self, account: Account, entry: Entry) -> int:
         id_, before = account.id, entry.sequence - 1
         number = self._number(id_)
-        values = (*account_row(account), number, before, number, entry.key)
+        self._unused.discard((number, entry.key))
+        columns = changed_columns(entry)
+        values = (*changed_row(account, columns), number, before)
         try:
-            updated = self._execute(_NEXT, values).rowcount
+            updated = self._execute(_next(columns), values).rowcount
         except sqlite3.IntegrityError as error:
             raise _refused(error, id_, entry.sequence) from None
         if not updated:
@@ -239,6 +252,17 @@ class Writing(Reading):
         self._execute(_DROP_REFERENCES, name)
         for reference in record.references.items():
             self._execute(_ADD_REFERENCE, (*name, *reference))
+
+    # The feed
+
+    def feed(
+        self, merchant: str, *, after: FeedPosition = BEGINNING, limit: int = 1000
+    ) -> FeedPage:
+        feed = Feed(self._connection, self._units, uncommitted=self._own_entries)
+        return feed.page(merchant, after, limit)
+
+    def feed_end(self, merchant: str) -> FeedPosition:  # noqa: ARG002  # one order for all
+        return Feed(self._connection, self._units, uncommitted=self._own_entries).end()
 
 
 def _refused(

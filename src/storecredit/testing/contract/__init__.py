@@ -24,13 +24,14 @@ can be run alone while an adapter is being written, best in this order:
 - `RefusalDuties`: what is refused leaves no trace (A12)
 - `SnapshotDuties`: one consistent state (S1)
 - `RaceDuties`: threads at the same moment (S1, S2, S4)
+- `FeedDuties`: committed entries for other programs, each once and in account order (S7)
 - `CrashDuties`: a fault at every step (S1, S4, S5)
 """
 
 import pytest
 
 _GROUPS = (
-    "addresses atomicity crashes duties extremes journal keys loading races records refusals"
+    "addresses atomicity crashes duties extremes feeding journal keys loading races records refusals"
     " scene snapshots states story sweeping versions wallets"
 ).split()
 # Before they are imported: so that a duty that fails shows what it compared.
@@ -41,6 +42,7 @@ from storecredit.testing.contract.atomicity import AtomicDuties  # noqa: E402 - 
 from storecredit.testing.contract.crashes import CrashDuties  # noqa: E402 - see above
 from storecredit.testing.contract.duties import Duties  # noqa: E402 - see above
 from storecredit.testing.contract.extremes import ExtremeDuties  # noqa: E402 - see above
+from storecredit.testing.contract.feeding import FeedDuties  # noqa: E402 - see above
 from storecredit.testing.contract.journal import JournalDuties  # noqa: E402 - see above
 from storecredit.testing.contract.keys import KeyDuties  # noqa: E402 - see above
 from storecredit.testing.contract.loading import LoadingDuties  # noqa: E402 - see above
@@ -59,6 +61,7 @@ __all__ = [
     "CrashDuties",
     "Duties",
     "ExtremeDuties",
+    "FeedDuties",
     "JournalDuties",
     "KeyDuties",
     "LoadingDuties",
@@ -89,6 +92,7 @@ class StorageContract(
     RefusalDuties,
     SnapshotDuties,
     RaceDuties,
+    FeedDuties,
     CrashDuties,
 ):
     """All duties of a storage; a subclass says how to make it (see `Duties`)."""
