@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -373,6 +374,14 @@ def set_limit(book: Book, limit: Money | str | None) -> Expected:
     if isinstance(wanted, int) and wanted < 0:
         raise Refused(InvalidTerms)
     changed, book.limit = wanted != book.limit, wanted
+    return Expected(book=book, recorded=changed)
+
+
+def set_spenders(book: Book, spenders: Iterable[str] | None) -> Expected:
+    """List who may spend; None is no list, and an empty one lets nobody (A9)."""
+    book.require("open")
+    wanted = None if spenders is None else tuple(spenders)
+    changed, book.spenders = wanted != book.spenders, wanted
     return Expected(book=book, recorded=changed)
 
 

@@ -82,18 +82,42 @@ def arrive(far: Book, made: list[tuple[ModelLot, int]]) -> None:
         far.arrived(lot, amount)
 
 
-def send_back(near: Book, far: Book, transfer: Transfer) -> Expected:
-    """Take the same value out of the lots that the transfer made, all of it or none."""
+def send_back(near: Book, far: Book, transfer: Transfer, books: list[Book]) -> Expected:
+    """Take the same value out of the lots that carry each part on, all of it or none."""
     near.require("open")
-    wanted: dict[int, int] = {}
-    for _, amount, made in transfer.parts:
-        wanted[id(made)] = wanted.get(id(made), 0) + amount
-    if any(near.unspent(made) < wanted[id(made)] for _, _, made in transfer.parts):
-        raise Refused(InsufficientCredit)
-    for _, amount, made in transfer.parts:
-        near.note("transferred_out", made, amount)
-    parts = [(made, amount, copy_of(made, near)) for _, amount, made in transfer.parts]
-    return Expected(book=near, amount=sum(wanted.values()), sends=Transfer(near, far, parts))
+    parts = []
+    for number, (_, amount, _) in enumerate(transfer.parts):
+        rest = amount
+        for lot in carriers(near, transfer, books)[number]:
+            gift = min(near.unspent(lot), rest)
+            if gift:
+                parts.append((lot, gift, copy_of(lot, near)))
+                rest -= gift
+        if rest:
+            raise Refused(InsufficientCredit)
+    for lot, gift, _ in parts:
+        near.note("transferred_out", lot, gift)
+    moved = sum(gift for _, gift, _ in parts)
+    return Expected(book=near, amount=moved, sends=Transfer(near, far, parts))
+
+
+def carriers(near: Book, transfer: Transfer, books: list[Book]) -> list[list[ModelLot]]:
+    """
+    List the lots of *near* that carry each part of *transfer* on, the first issued first (A17).
+
+    Such a lot was created by the transfer, or its origin was, or the origin of that, ..., and all
+    of these lots are in accounts that are *near* by now.
+    """
+    his = {lot.id: lot for book in books if book.survivor is near for lot in book.lots}
+    made = [lot.id for _, _, lot in transfer.parts]
+    carrying: list[list[ModelLot]] = [[] for _ in made]
+    for lot in sorted(near.lots, key=lambda each: (each.born, each.id)):
+        line: ModelLot | None = lot
+        while line is not None and line.id not in made:
+            line = his.get(line.origin or "")
+        if line is not None:
+            carrying[made.index(line.id)].append(lot)
+    return carrying
 
 
 def give_for_conversion(near: Book, amount: Money, rate: ExchangeRate, rounding: str) -> Expected:

@@ -18,6 +18,7 @@ from storecredit.errors import (
     InsufficientCredit,
     InvalidTerms,
     ReasonAndActorRequired,
+    SpenderNotListed,
     UnknownHold,
     UnknownLot,
 )
@@ -126,9 +127,12 @@ def draws_for(
     lot: ModelLot | str | None = None,
     lines: tuple[Line, ...] | None = None,
     exceed_limit: bool = False,
+    spender: str | None = None,
 ) -> Draws:
     """Choose what to take: lots, then the limit; a debt above the limit keeps lots back (A9)."""
     check_channel(book, about)
+    if book.spenders is not None and spender not in book.spenders:
+        raise Refused(SpenderNotListed)
     wanted = book.positive(amount)
     if lines is not None and wanted > _due(lines):
         raise Refused(InvalidTerms)
@@ -199,6 +203,7 @@ def resize(
     *,
     lapses: Period | datetime | None = None,
     exceed_limit: bool = False,
+    spender: str | None = None,
 ) -> Expected:
     """Reserve more or less, or for longer."""
     held = _live(asked)
@@ -212,7 +217,8 @@ def resize(
     if growth > 0:
         book.require("open")
         more = Money.of_minor(growth, book.unit)
-        _reserve(book, held, draws_for(book, more, about, exceed_limit=exceed_limit))
+        drawn = draws_for(book, more, about, exceed_limit=exceed_limit, spender=spender)
+        _reserve(book, held, drawn)
     elif growth < 0:
         book.give_back(held, _last(held.draws, -growth), "released")
     return Expected(book=book, amount=abs(growth), hold=held, recorded=recorded or growth != 0)

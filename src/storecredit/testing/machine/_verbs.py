@@ -2,70 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from storecredit.service.about import About
 from storecredit.testing.machine import _giving, _spending
+from storecredit.testing.machine.filed import Call
 from storecredit.testing.machine.model import Book, Expected, ModelHold, ModelLot
-from storecredit.testing.machine.requests import Request
-
-_UNCOMPARED: Final = frozenset({"at", "actor", "note", "key", "holder", "sender", "receiver"})
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Call:
-    """One request, taken apart."""
-
-    verb: str
-    key: str
-    about: About
-    asked: Mapping[str, Any]
-    """The arguments of the verb itself."""
-    compared: str
-    """Everything that a repeat is compared by (A12)."""
-
-    def get(self, name: str) -> Any:
-        """Return an argument, None where it was left out."""
-        return self.asked.get(name)
-
-    def rest(self, *taken: str) -> dict[str, Any]:
-        """Return the arguments besides those *taken*."""
-        return {name: value for name, value in self.asked.items() if name not in taken}
-
-
-def taken_apart(request: Request) -> Call:
-    """Divide the arguments of *request* into the verb's own and what all commands share."""
-    about: dict[str, Any] = {}
-    asked: dict[str, Any] = {}
-    for name, value in request.arguments.items():
-        if name in About.__annotations__:
-            about[name] = value
-        elif name != "key":
-            asked[name] = value
-    return Call(
-        verb=request.verb,
-        key=request.arguments.get("key", ""),
-        about=cast(About, about),
-        asked=asked,
-        compared=_fingerprint(request),
-    )
 
 
 def named_lot(book: Book, id_: str | None) -> ModelLot | str | None:
     """Find the lot with that id in *book*; the id itself, if it is not there."""
     return id_ and next((lot for lot in book.lots if lot.id == id_), id_)
-
-
-def _fingerprint(request: Request) -> str:
-    compared = sorted(
-        (name, repr(value))
-        for name, value in request.arguments.items()
-        if name not in _UNCOMPARED and value is not None
-    )
-    return f"{request.verb}{compared}"
 
 
 def _spending_terms(book: Book, call: Call) -> dict[str, Any]:
@@ -96,6 +44,7 @@ BY_HOLDER: Final[Mapping[str, Callable[[Book, Call], Expected]]] = MappingProxyT
         ),
         "settle": lambda book, call: _giving.settle(book, call.asked["amount"]),
         "set_limit": lambda book, call: _giving.set_limit(book, call.get("limit")),
+        "set_spenders": lambda book, call: _giving.set_spenders(book, call.get("spenders")),
         "freeze": lambda book, _: _giving.freeze(book),
         "close": lambda book, _: _giving.close(book),
         "reopen": lambda book, _: _giving.reopen(book),

@@ -1,5 +1,5 @@
 """
-Strategies for the arguments of commands.
+Arguments of commands, drawn one by one.
 
 Amounts, instants and texts come from small sets on purpose, so that equal amounts and colliding
 boundaries are common; now and then an amount is as large as can be, or an argument is wrong.
@@ -8,66 +8,104 @@ boundaries are common; now and then an amount is as large as can be, or an argum
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from storecredit.ledger import Limits, Line
+from storecredit.ledger import CLOCK_TOLERANCE, Expiry, Limits, Line
+from storecredit.testing.machine.drawing import once_in, pick, up_to
 from storecredit.testing.machine.known import Known
 from storecredit.values import Money, Period, Unit
 
 ORDERS: Final = ("order 1", "order 2")
 FUNDINGS: Final = ("purchased", "refund", "goodwill", "promotional", "earned", "deposit")
+PEOPLE: Final = ("kim", "lee")
+"""Who may be listed as a spender."""
 STEPS: Final = tuple(
     dt.timedelta(**step)
     for step in (
         {"hours": 1},
         {"hours": 1},
+        {"hours": 1},
         {"microseconds": 1},
+        {"microseconds": 1},
+        {"hours": -1},
         {"days": 1},
         {"days": 30},
-        {"hours": -1},
         {"days": 3650},
     )
 )
 """How far the clock may go between two commands."""
 
 HOUR: Final = dt.timedelta(hours=1)
+TOO_FAR: Final = CLOCK_TOLERANCE + dt.timedelta(microseconds=1)
+"""How far ahead of the clock nothing can be recorded any more."""
 PERIODS: Final = (Period(hours=1), Period(days=1), Period(days=30))
-_LARGE: Final = (2**63 - 1, 2**62)
+_LARGEST: Final = 2**63 - 1
+_ODD: Final = (0, -1, _LARGEST, 2**62)
+_PRIVATE: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {},
+    {"note": "was upset"},
+    {"data": {"ticket": "1"}},
+    {"actor": "clerk", "note": "was upset", "data": {"ticket": "1"}},
+)
+"""What is told in private, and may be erased."""
 
 
-def amounts(
-    unit: Unit, *, others: tuple[Unit, ...] = (), smallest: int = 1
-) -> st.SearchStrategy[Money]:
-    """Small amounts; rarely zero, negative, as large as can be, or in another unit."""
-    small = st.integers(smallest, 8)
-    odd = st.sampled_from((0, -1, *_LARGE))
-    minors = st.integers(0, 19).flatmap(lambda die: odd if die == 13 else small)
-    chosen = st.integers(0, 19).flatmap(
-        lambda die: st.sampled_from(others) if die == 13 and others else st.just(unit)
-    )
-    return st.builds(Money.of_minor, minors, chosen)
+def amount(
+    draw: st.DrawFn, unit: Unit, *, others: tuple[Unit, ...] = (), most: int | None = None
+) -> Money:
+    """
+    Draw a small amount; rarely zero, negative, as large as can be, or in another unit.
+
+    Where it is known how much there is *most*, it is mostly up to that, and often just that.
+    """
+    if others and once_in(draw, 20):
+        unit = pick(draw, others)
+    if once_in(draw, 20):
+        return Money.of_minor(pick(draw, _ODD), unit)
+    if most is None:
+        return Money.of_minor(up_to(draw, 8), unit)
+    smaller = (up_to(draw, min(most, 8)),) * 4
+    return Money.of_minor(pick(draw, (*smaller, most, most, min(most + 1, _LARGEST))), unit)
 
 
-def or_none(values: st.SearchStrategy[Any], *, mostly_none: bool = False) -> st.SearchStrategy[Any]:
-    """Either, or nothing."""
-    if mostly_none:
-        return st.integers(0, 4).flatmap(lambda die: values if die == 3 else st.none())
-    return st.none() | values
+def amount_or_all(
+    draw: st.DrawFn, unit: Unit, *, others: tuple[Unit, ...] = (), most: int | None = None
+) -> Money | None:
+    """Draw an amount, or none where that means all there is."""
+    return None if once_in(draw, 2) else amount(draw, unit, others=others, most=most)
 
 
-def expiries(known: Known) -> st.SearchStrategy[Any]:
-    """Never, after a period, at the end of a day, at an instant."""
+def spender(draw: st.DrawFn, listed: tuple[str, ...] | None) -> str | None:
+    """Name somebody on the list, rarely somebody else; mostly nobody where there is no list."""
+    if once_in(draw, 6):
+        return pick(draw, (None, *PEOPLE, "eve"))
+    return pick(draw, listed) if listed else None
+
+
+def expiry(draw: st.DrawFn, known: Known) -> Expiry:
+    """Draw when to expire: never, after a period, at the end of a day, at an instant."""
     now = known.now
-    instants = st.sampled_from([now + HOUR, now + 2 * HOUR, now + dt.timedelta(days=1), now])
-    days = st.sampled_from([now.date(), now.date() + dt.timedelta(days=1)])
-    return st.none() | st.sampled_from(PERIODS) | instants | days
+    instants = (now + HOUR, now + 2 * HOUR, now + dt.timedelta(days=1), now)
+    days = (now.date(), now.date() + dt.timedelta(days=1))
+    kinds: list[Sequence[Expiry]] = [(None,), PERIODS, instants, days]
+    return pick(draw, pick(draw, kinds))
 
 
-def limits(known: Known) -> st.SearchStrategy[Limits]:
-    """Limits of every kind."""
-    choices = [
+def later_expiry(draw: st.DrawFn, known: Known) -> Expiry:
+    """Draw when to expire, mostly well ahead."""
+    if once_in(draw, 3):
+        return expiry(draw, known)
+    ahead: tuple[Expiry, ...] = (Period(days=30), Period(days=1), known.now + HOUR)
+    return pick(draw, ahead)
+
+
+def limits(draw: st.DrawFn, known: Known) -> Limits:
+    """Draw limits of any kind."""
+    choices: list[dict[str, Any]] = [
         {"categories": ("books",)},
         {"categories": ("books", "toys")},
         {"lines": ("1",)},
@@ -77,43 +115,42 @@ def limits(known: Known) -> st.SearchStrategy[Limits]:
     ]
     if known.merchant.channels:
         choices.append({"channels": known.merchant.channels[:1]})
-    return st.sampled_from(choices).map(lambda chosen: Limits(**cast(dict[str, Any], chosen)))
+    return Limits(**pick(draw, choices))
 
 
-def order_lines(amount: Money) -> st.SearchStrategy[tuple[Line, ...]]:
-    """One to three lines of an order, mostly due as much as *amount* at least."""
-    line = st.tuples(st.integers(0, 8), st.sampled_from(["books", "toys", None]))
-    enough = st.sampled_from([0, amount.minor, amount.minor, amount.minor])
+def order_lines(draw: st.DrawFn, paid: Money) -> tuple[Line, ...]:
+    """Draw one to three lines of an order, mostly due as much as is *paid* at least."""
+    parts = [
+        (up_to(draw, 9) - 1, pick(draw, ("books", "toys", None))) for _ in range(up_to(draw, 3))
+    ]
+    missing = max(paid.minor - sum(minor for minor, _ in parts), 0)
+    if once_in(draw, 4):
+        missing = 0
+    minors = [parts[0][0] + missing, *(minor for minor, _ in parts[1:])]
+    return tuple(
+        Line(id=str(number), amount=Money.of_minor(minor, paid.unit), category=category)
+        for number, (minor, (_, category)) in enumerate(zip(minors, parts, strict=True), 1)
+    )
 
-    def lines(parts: list[tuple[int, str | None]], due: int) -> tuple[Line, ...]:
-        missing = max(due - sum(minor for minor, _ in parts), 0)
-        minors = [parts[0][0] + missing, *(minor for minor, _ in parts[1:])]
-        return tuple(
-            Line(id=str(number), amount=Money.of_minor(minor, amount.unit), category=category)
-            for number, (minor, (_, category)) in enumerate(zip(minors, parts, strict=True), 1)
-        )
 
-    return st.builds(lines, st.lists(line, min_size=1, max_size=3), enough)
-
-
-@st.composite
-def abouts(
+def about(
     draw: st.DrawFn, known: Known, *, answerable: bool = False, spends: bool = False
 ) -> dict[str, Any]:
-    """When, who, why and where; mostly as it should be."""
+    """Draw when, who, why and where; mostly as it should be."""
     now = known.now
-    about: dict[str, Any] = {}
-    if draw(st.integers(0, 7)) == 5:
-        steps = (0 * HOUR, -HOUR, HOUR / 12, HOUR / 12 + dt.timedelta(microseconds=1))
-        about["at"] = now + draw(st.sampled_from(steps))
+    told: dict[str, Any] = dict(pick(draw, _PRIVATE))
+    if once_in(draw, 8):
+        told["at"] = now + pick(draw, (0 * HOUR, -HOUR, CLOCK_TOLERANCE, TOO_FAR, TOO_FAR))
     if answerable:
-        about |= {"actor": "clerk", "reason": "a reason"}
-        if draw(st.integers(0, 19)) == 13:
-            del about[draw(st.sampled_from(["actor", "reason"]))]
-    if draw(st.booleans()):
-        about["reference"] = draw(st.sampled_from(ORDERS))
-    if spends and known.merchant.channels and draw(st.integers(0, 19)) != 13:
-        about["channel"] = draw(st.sampled_from(known.merchant.channels))
-    elif spends and draw(st.integers(0, 19)) == 13:
-        about["channel"] = "kiosk"
-    return about
+        told |= {"actor": "clerk", "reason": "a reason"}
+        if once_in(draw, 20):
+            del told[pick(draw, ("actor", "reason"))]
+    if once_in(draw, 2):
+        told["reference"] = pick(draw, ORDERS)
+    if (spends and known.merchant.channels and not once_in(draw, 20)) or (
+        not spends and known.merchant.channels and once_in(draw, 8)
+    ):
+        told["channel"] = pick(draw, known.merchant.channels)
+    elif once_in(draw, 30):
+        told["channel"] = "kiosk"
+    return told

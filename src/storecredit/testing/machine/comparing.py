@@ -98,6 +98,7 @@ def check_account(whole: Account, book: Book) -> None:
     assert totals["owed_held"] == book.limit_held
     assert whole.version == book.entries
     assert whole.status.value == book.status
+    assert whole.spenders == book.spenders
     assert len(whole.lots) == len(book.lots)
     for lot in book.lots:
         _check_lot(whole, book, lot)

@@ -22,10 +22,12 @@ from storecredit.errors import (
     AmountNotPositive,
     AmountOutOfRange,
     CeilingReached,
+    ChannelNotDeclared,
     StoreCreditError,
     UnitMismatch,
 )
 from storecredit.ledger import Limits, Merchant
+from storecredit.testing.machine.filed import Filed
 from storecredit.values import Money, Unit
 
 MOST: Final = 2**63 - 1
@@ -180,6 +182,7 @@ class Expected:
     withheld: int = 0
     shortfall: int = 0
     recorded: bool = True
+    key: str = ""
     sequence: int = 0
     at: datetime | None = None
     spent: Redemption | None = None
@@ -204,10 +207,13 @@ class Book:
     last_at: datetime | None = None
     status: str = "open"
     limit: int | str | None = None
+    spenders: tuple[str, ...] | None = None
+    """Who may spend; None for whoever the host lets."""
     merged_into: Book | None = None
     account: str = ""
     """Its id, learned from a receipt."""
-    keys: dict[str, str] = dataclasses.field(default_factory=dict)
+    keys: dict[str, Filed] = dataclasses.field(default_factory=dict)
+    """What is remembered of the request of each entry, by its key."""
     at: datetime = _NEVER
     """The instant of the command that is being decided."""
 
@@ -229,6 +235,16 @@ class Book:
             keys=dict(self.keys),
         )
         return book, lots
+
+    @property
+    def way(self) -> list[Book]:
+        """The account, the one that it was merged into, the one that that was, ... (A17)."""
+        return [self] if self.merged_into is None else [self, *self.merged_into.way]
+
+    @property
+    def survivor(self) -> Book:
+        """The account at the end of the way."""
+        return self.way[-1]
 
     # Sums
 
@@ -334,15 +350,18 @@ class Book:
                 if lot.is_live(lot.effective_at):
                     self.settle_with(lot, self.free(lot))
 
-    def close(self, key: str, request: str, expected: Expected) -> Expected:
+    def close(self, key: str, filed: Filed, expected: Expected) -> Expected:
         """End a command: its moves become one entry, if there is anything to record."""
         if not expected.recorded:
             raise NothingChanged(expected)
+        if filed.channel is not None and filed.channel not in self.merchant.channels:
+            raise Refused(ChannelNotDeclared)
+        expected.key = key
         self.entries += 1
         self.last_at = expected.at = self.at
         expected.sequence = self.entries
         expected.moves = self.moves
-        self.keys[key] = request
+        self.keys[key] = filed
         return expected
 
     def note(self, what: str, lot: ModelLot | None, amount: int) -> None:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from typing import Any, Final
 
 import attrs
 
-from storecredit.errors import InvalidKey, KeyReused, StoreCreditError
-from storecredit.ledger import Account, AccountId, AccountView, canonical, replay, wallet_of
-from storecredit.service import Preview, Receipt, StoreCredit, Sweep
-from storecredit.service.about import About
-from storecredit.storage.protocols import Reader, Storage
+from storecredit.errors import (
+    ImportRefused,
+    InvalidKey,
+    InvalidTerms,
+    KeyReused,
+    StoreCreditError,
+)
+from storecredit.ledger import Account, canonical, replay
+from storecredit.service import Anchor, BalancesImported, Preview, Receipt, StoreCredit, Sweep
+from storecredit.storage.protocols import Storage
 from storecredit.testing.clock import SettableClock
+from storecredit.testing.machine.carrying import check_carried_over
 from storecredit.testing.machine.comparing import (
     check_account,
     check_receipt,
@@ -22,30 +31,21 @@ from storecredit.testing.machine.comparing import (
     everything_in,
     receipts_of,
 )
-from storecredit.testing.machine.known import HOLDERS, Known
+from storecredit.testing.machine.filed import issue_of, taken_apart
+from storecredit.testing.machine.history import History, Past, Seen, check_private, look_back
+from storecredit.testing.machine.known import NAMES, Known
 from storecredit.testing.machine.model import Book, Expected, NothingChanged, Refused
-from storecredit.testing.machine.naive_ledger import Known as KnownEntry
 from storecredit.testing.machine.naive_ledger import NaiveLedger, Repeated
+from storecredit.testing.machine.outcomes import ACCEPTED, NOTHING_TO_DO, REPEATED
 from storecredit.testing.machine.requests import Request
 from storecredit.testing.machine.shops import MERCHANTS, START, UNITS
-from storecredit.values import Money
+from storecredit.testing.machine.wallets import ModelEntry
+from storecredit.values import Balance
 
-
-@attrs.frozen
-class Past:
-    """A command that recorded something, and its answer."""
-
-    request: Request
-    receipts: tuple[Receipt, ...]
-
-
-@attrs.frozen
-class Seen:
-    """What an account looked like."""
-
-    merchant: str
-    holder: str
-    view: AccountView
+KEEPING: Final = frozenset({"erase", "pseudonymise", "rebuild"})
+"""Verbs that append no entry."""
+KEYLESS: Final = KEEPING | {"expire_due", "release_lapsed"}
+"""Verbs that take no key: to repeat them is to ask anew, and to find the work done."""
 
 
 class SideBySide:
@@ -53,7 +53,7 @@ class SideBySide:
     Two merchants on one storage, and the model of both.
 
     `ask` sends a request to the service and to the model and compares the answers; what was
-    learned from receipts is in `known`, what may be repeated in `past`.
+    learned from receipts is in `known`, what may be asked once more in `history`.
     """
 
     def __init__(self, storage: Storage, *, noted: Callable[[str], None]) -> None:
@@ -72,15 +72,10 @@ class SideBySide:
         self.known: dict[str, Known] = {
             merchant.id: Known(merchant, UNITS, START) for merchant in MERCHANTS
         }
-        self.past: list[Past] = []
-        self.not_repeated: list[Past] = []
-        self.refused: list[Request] = []
-        self.seen: list[Seen] = []
+        self.history: History = History()
         self.accounts: dict[str, Book] = {}
         self.versions_checked: dict[str, int] = {}
         self.kept: str = self.dump()
-        self.in_doubt: bool = False
-        """Whether a step has failed: then nothing more is to be learned at the end."""
 
     def new_id(self) -> uuid.UUID:
         """Make the ids of wallets one after the other, so that a run repeats exactly."""
@@ -93,7 +88,7 @@ class SideBySide:
 
     def dump(self) -> str:
         """Write down everything that is stored."""
-        return everything_in(self.storage, HOLDERS, tuple(each.id for each in MERCHANTS))
+        return everything_in(self.storage, NAMES, tuple(each.id for each in MERCHANTS))
 
     def set_clock(self, now: dt.datetime) -> None:
         """Let everybody see *now* on the clock."""
@@ -105,95 +100,116 @@ class SideBySide:
 
     def ask(self, request: Request) -> None:
         """Ask the model and the service, and compare."""
-        self.in_doubt = True
-        self._ask(request)
-        self.in_doubt = False
+        self.known[request.merchant].commands += 1
+        if request.verb in KEEPING:
+            self._ask_to_keep(request)
+        elif request.verb == "issue_each":
+            self._ask_for_a_stream(request)
+        else:
+            self._ask_for(request, lambda: request.send(self.services))
 
-    def _ask(self, request: Request) -> None:
-        known = self.known[request.merchant]
-        known.commands += 1
+    def _ask_for(self, request: Request, send: Callable[[], Any]) -> bool:
+        """Ask for one command; tell whether it was accepted."""
         trial = self.model.clone()
         refusal: type[StoreCreditError] | None = None
         expected: list[Expected] = []
         try:
-            expected = trial.carry_out(request, known.now)
+            expected = trial.carry_out(request, self.known[request.merchant].now)
         except Refused as refused:
             refusal = refused.error
         except NothingChanged:
             trial = self.model
         except Repeated:
             self._repeat_unplanned(request)
-            return
+            return True
         preview = self._preview(request)
+        answer = _answer_of(send)
+        if not self._is_as_foreseen(request, answer, refusal, changing=bool(expected)):
+            self._refused(request, type(answer), preview)
+            return False
+        self._accepted(request, answer, trial, expected)
+        if isinstance(preview, Preview):
+            self._check_preview(preview, receipts_of(answer)[0])
+        return True
+
+    def _is_as_foreseen(
+        self,
+        request: Request,
+        answer: object,
+        refusal: type[StoreCreditError] | None,
+        *,
+        changing: bool,
+    ) -> bool:
+        """Require a refusal where the model refuses, and the same; tell if there is none."""
         wanted = "acceptance" if refusal is None else refusal.__name__
-        answer = _answer_of(request, self.services)
         if isinstance(answer, StoreCreditError):
             assert type(answer) is refusal, f"{answer!r} instead of {wanted}: {request}"
             self.noted(f"{request.verb}: {type(answer).__name__}")
-            self._refused(request, type(answer), preview)
-            return
+            return False
         assert refusal is None, f"accepted instead of {wanted}: {request}"
-        self.noted(f"{request.verb}: {'accepted' if expected else 'nothing to do'}")
-        self._accepted(request, answer, trial, expected, preview)
+        self.noted(f"{request.verb}: {ACCEPTED if changing else NOTHING_TO_DO}")
+        return True
 
     def _refused(
         self,
         request: Request,
-        refusal: type[StoreCreditError],
+        refusal: type[object],
         preview: Preview | type[StoreCreditError] | None,
     ) -> None:
         assert self.dump() == self.kept, f"a refusal changed something: {request}"
         if request.verb == "redeem" and refusal not in {InvalidKey, KeyReused}:
             assert isinstance(preview, type), f"refused, but not in the preview: {request}"
-        self.refused.append(request)
+        self.history.refused.append(request)
 
     def _accepted(
-        self,
-        request: Request,
-        answer: object,
-        trial: NaiveLedger,
-        expected: list[Expected],
-        preview: Preview | type[StoreCreditError] | None,
+        self, request: Request, answer: object, trial: NaiveLedger, expected: list[Expected]
     ) -> None:
+        receipts = self._receipts(request, answer)
+        new = [receipt for receipt in receipts if not receipt.replayed]
         self.model = trial
-        self.accounts = {
-            id_: trial.books[trial_number]
-            for id_, trial_number in self._numbers(trial, answer, expected).items()
-        }
-        self.kept = self.dump()
         if isinstance(answer, Sweep):
             assert answer.accounts == len(expected), (answer, expected)
-            return
-        receipts = receipts_of(answer)
-        new = [receipt for receipt in receipts if not receipt.replayed]
-        assert len(new) == len(expected), (receipts, expected)
-        for receipt, each in zip(new, expected, strict=True):
+        else:
+            assert len(new) == len(expected), (receipts, expected)
+        for receipt, each in zip(new, expected, strict=False):
+            each.book.account = receipt.entry.account
             check_receipt(receipt, each)
             self._learn(request, receipt, each)
+        self.accounts = {book.account: book for book in trial.books if book.account}
+        self.kept = self.dump()
         if receipts:
-            past = Past(request, tuple(receipts))
-            self.past.append(past)
-            self.not_repeated.append(past)
-        if isinstance(preview, Preview):
-            self._check_preview(preview, receipts[0])
+            self.history.record(request, receipts)
+        elif expected:
+            self.history.keyless.append(request)
 
-    def _numbers(
-        self, trial: NaiveLedger, answer: object, expected: list[Expected]
-    ) -> dict[str, int]:
-        places = {id(book): number for number, book in enumerate(trial.books)}
-        numbers = {book.account: places[id(book)] for book in trial.books if book.account}
-        if not isinstance(answer, Sweep):
-            new = [receipt for receipt in receipts_of(answer) if not receipt.replayed]
-            for receipt, each in zip(new, expected, strict=True):
-                each.book.account = receipt.entry.account
-                numbers[receipt.entry.account] = places[id(each.book)]
-        return numbers
+    def _receipts(self, request: Request, answer: object) -> tuple[Receipt, ...]:
+        """
+        List the receipts of what was recorded, now or before.
+
+        A balance file is answered with sums. Its rows are issued once more, one by one, which is
+        the same request as the row, and answered with its receipt.
+        """
+        if not isinstance(answer, BalancesImported):
+            return tuple(receipts_of(answer))
+        about, before = taken_apart(request).about, {*self.model.owners}
+        found = []
+        for grant in request.grants:
+            again = issue_of(request.merchant, grant, about).send(self.services)
+            assert again.replayed, f"a row of the file is another request than {grant}"
+            found.append(attrs.evolve(again, replayed=again.entry_id in before))
+            before.add(again.entry_id)
+        new = [receipt for receipt in found if not receipt.replayed]
+        issued = sum((Balance.of(receipt.amount) for receipt in new), Balance.of())
+        sums = BalancesImported(len(found), len(new), len(found) - len(new), issued)
+        assert answer == sums, (answer, sums)
+        return tuple(found)
 
     def _learn(self, request: Request, receipt: Receipt, expected: Expected) -> None:
         """Keep the ids of a receipt, for the model and for later commands."""
         known, book, of_unit = self.known[request.merchant], expected.book, receipt.unit
         entry, owners = receipt.entry, self.model.owners
-        self.model.entries[entry.id] = KnownEntry(book, expected.spent, expected.sends)
+        done = ModelEntry(book, expected.key, expected.spent, expected.sends)
+        self.model.entries[entry.id] = done
         owners[entry.id] = book
         if entry.key[0] != "~":
             known.keys.append(entry.key)
@@ -228,7 +244,8 @@ class SideBySide:
     def _check_preview(self, preview: Preview, receipt: Receipt) -> None:
         spends = {"redeemed", "held"}
         taken = {move.lot: move.amount for move in receipt.moves if move.what.value in spends}
-        explained = self.services[self._merchant_of(receipt)].explain(receipt.entry_id)
+        merchant = self.accounts[receipt.entry.account].merchant.id
+        explained = self.services[merchant].explain(receipt.entry_id)
         for foreseen in (preview, explained):
             assert foreseen.amount == receipt.amount, (foreseen, receipt)
             assert foreseen.on_limit == receipt.on_limit
@@ -236,65 +253,148 @@ class SideBySide:
             assert used == taken, (used, taken)
             assert foreseen.version == receipt.entry.sequence - 1
 
-    def _merchant_of(self, receipt: Receipt) -> str:
-        return self.accounts[receipt.entry.account].merchant.id
+    # Streams
+
+    def _ask_for_a_stream(self, request: Request) -> None:
+        """Each batch is kept or refused as a whole; a refusal ends the stream, and undoes none."""
+        grants, batch = request.grants, request.arguments["batch"]
+        stream = request.begin(self.services)
+        if batch < 1:
+            answer = _answer_of(lambda: tuple(stream))
+            self._is_as_foreseen(request, answer, InvalidTerms, changing=False)
+            self._refused(request, type(answer), None)
+            return
+        for first in range(0, len(grants), batch):
+            part = request.with_grants(grants[first : first + batch])
+            size = len(part.grants)
+            if not self._ask_for(part, partial(_next, stream, size)):
+                # Whoever tries again begins anew: what was given is answered again, not given.
+                self.history.refused[-1] = request
+                return
+        assert not tuple(stream), f"more receipts than grants: {request}"
+
+    # Keeping the books
+
+    def lose_state(self, merchant: str) -> None:
+        """Put back what is stored of each account to half its journal, as a faulty adapter might."""
+        with self.storage.transaction() as tx:
+            for owner, id_ in tx.account_ids(merchant):
+                whole = tx.whole(owner, id_)
+                if whole is not None:
+                    fresh = Account.new(whole.id, whole.merchant, whole.holder, whole.unit)
+                    upto = (whole.version + 1) // 2
+                    tx.rebuild(replay(fresh, tx.journal(whole, upto=upto)))
+
+    def _ask_to_keep(self, request: Request) -> None:
+        """Ask for a verb that appends nothing: no digest changes, and every journal verifies."""
+        trial, service = self.model.clone(), self.services[request.merchant]
+        refusal: type[StoreCreditError] | None = None
+        count = 0
+        try:
+            count = trial.keep_the_books(request)
+        except Refused as refused:
+            refusal = refused.error
+        anchors = service.heads()
+        answer = _answer_of(lambda: request.send(self.services))
+        if not self._is_as_foreseen(request, answer, refusal, changing=bool(count)):
+            self._refused(request, type(answer), None)
+            self.check_kept(request.merchant, anchors)
+            return
+        asked = request.arguments
+        self.model = trial
+        self.accounts = {book.account: book for book in trial.books if book.account}
+        if request.verb == "pseudonymise":
+            assert answer is None
+            self.kept = self.dump()
+            self.history.rename(request.merchant, asked["holder"], asked["pseudonym"])
+        else:
+            assert answer == count, (request, answer, count)
+            assert self.dump() == self.kept, f"it changed what is stored: {request}"
+        if request.verb == "erase":
+            self.history.forget(asked["entry"], tuple(asked["fields"]))
+        self.history.keyless.append(request)
+        self.check_kept(request.merchant, anchors)
+
+    def check_kept(self, merchant: str, anchors: dict[str, Anchor]) -> None:
+        """Require that every journal verifies, and tells in private what the model says (A14)."""
+        verification = self.services[merchant].verify(anchors=anchors)
+        assert verification.ok, verification.problems
+        filed = [e.filed for e in self.model.entries.values() if e.book.merchant.id == merchant]
+        assert verification.erased == sum(len(each.erased) for each in filed)
+        with self.storage.snapshot() as reader:
+            for owner, id_ in reader.account_ids(merchant):
+                account = reader.account_by_id(owner, id_)
+                assert account is not None
+                check_private(reader, account, self.model.entries)
 
     # Repeating
 
-    def repeat(self, past: Past) -> None:
-        """Require the first answer again, marked, and nothing changed."""
-        receipts = receipts_of(past.request.send(self.services))
-        assert tuple(receipts) == past.receipts, f"another answer to {past.request}"
+    def repeat(self, past: Past, *, retold: bool = False) -> None:
+        """
+        Require the first answer again, marked, and nothing changed (A12).
+
+        *retold*: by somebody else, with another note, and, but for whole lists, at any instant.
+        A whole file is about one instant, which is looked at first; the clock may have gone back.
+        """
+        request = past.request
+        if request.verb == "import_balances":
+            request = request.changed("at", None)
+        if retold and not request.arguments.get("grants"):
+            request = request.changed("note", "told again").changed("actor", "somebody else")
+            if not request.grants:
+                request = request.changed("at", self.clock() + dt.timedelta(days=9999))
+        receipts = self._receipts(request, request.send(self.services))
+        assert receipts == past.receipts, f"another answer to {request}"
         assert all(receipt.replayed for receipt in receipts)
-        assert self.dump() == self.kept, f"a repeat changed something: {past.request}"
+        assert self.dump() == self.kept, f"a repeat changed something: {request}"
+        self.noted(f"{request.verb}: {REPEATED}")
 
     def _repeat_unplanned(self, request: Request) -> None:
         receipts = receipts_of(request.send(self.services))
         assert any(receipt.replayed for receipt in receipts), request
         assert self.dump() == self.kept, f"a repeat changed something: {request}"
+        self.noted(f"{request.verb}: {REPEATED}")
 
-    def conflict(self, past: Past, *, other_amount: bool) -> None:
-        """Require that its key is refused for a request with one changed argument (A12)."""
+    def conflict(self, past: Past, *, field: str) -> None:
+        """
+        Require that its key is refused for a request with one changed argument (A12).
+
+        *field* is ``amount``, ``data`` or ``reference``; the latter also stands in for an amount
+        that there is none of. Where the ``data`` was erased, there is nothing to tell them apart.
+        """
         request = past.request
-        amount = request.arguments.get("amount")
-        field, argument = "reference", "order 3"
-        if request.verb == "issue_many":
-            first, *rest = request.arguments["grants"]
-            about = cast(About, {**first.about, "reference": "order 3"})
-            changed = request.changed("grants", [attrs.evolve(first, about=about), *rest])
-        elif other_amount and isinstance(amount, Money):
-            field, minor = "amount", amount.minor - 1 if amount.minor > 1 else amount.minor + 1
-            changed = request.changed(field, Money.of_minor(minor, amount.unit))
+        changed, field = request.with_another(field)
+        refusal: type[StoreCreditError] | None = KeyReused
+        if field == "data":
+            refusal = None
+            with suppress(Repeated):
+                try:
+                    self.model.clone().carry_out(changed, self.clock())
+                except Refused as refused:
+                    refusal = refused.error
+        answer = _answer_of(lambda: changed.send(self.services))
+        found = f"the key of {request}, for {changed}: {answer!r}"
+        if refusal is None:
+            assert self._receipts(changed, answer) == past.receipts, found
+        elif request.verb == "import_balances":
+            assert isinstance(answer, ImportRefused), found
+            assert answer.rows[0].column == "key", answer
         else:
-            changed = request.changed(field, argument)
-        refusal = _answer_of(changed, self.services)
-        assert isinstance(refusal, KeyReused), f"the key of {request}, for {changed}: {refusal!r}"
-        assert refusal.field == field, (refusal.field, field)
+            assert isinstance(answer, KeyReused), found
+            assert answer.field == field, (answer.field, field)
         assert self.dump() == self.kept, "a conflict changed something"
 
     # Looking
 
     def look_back(self, seen: Seen) -> None:
-        """Compare an account as of then with what was seen then."""
-        service, view = self.services[seen.merchant], seen.view
-        now = service.account(seen.holder, view.unit)
+        """Compare an account as of then with what was seen then (A19)."""
         with self.storage.snapshot() as reader:
-            account = reader.account_by_id(seen.merchant, view.id)
-            entries = [] if account is None else list(reader.journal(account))
-            led_there = _led_there(reader, seen)
-        # A holder who was merged since has the versions of the survivor, and the own past.
-        own = now.id == view.id
-        if own and view.version and view.at == entries[view.version - 1].at:
-            as_of_version = service.account(seen.holder, view.unit, version=view.version)
-            assert as_of_version == view, (as_of_version, view)
-        if led_there and all(entry.at > view.at for entry in entries[view.version :]):
-            as_of_instant = service.account(seen.holder, view.unit, at=view.at)
-            assert as_of_instant == view, (as_of_instant, view)
+            look_back(reader, self.services[seen.merchant], seen)
 
     def check_wallets(self) -> None:
-        """Require that what every holder sees is what the model says."""
+        """Require that what every holder sees is what the model says, and nobody else anything."""
         for merchant in MERCHANTS:
-            for holder in HOLDERS:
+            for holder in NAMES:
                 wallet = self.model.wallet(merchant.id, holder)
                 books = [] if wallet is None else self.model.books_of(wallet.survivor)
                 views = self.services[merchant.id].wallet(holder).accounts
@@ -304,11 +404,7 @@ class SideBySide:
                     opened.open(self.known[merchant.id].now)
                     check_view(view, opened)
                     assert view.at == opened.at
-                    self._remember(Seen(merchant.id, holder, view))
-
-    def _remember(self, seen: Seen) -> None:
-        if not self.seen or seen != self.seen[-1]:
-            self.seen = [*self.seen[-40:], seen]
+                    self.history.see(merchant.id, holder, view)
 
     def check_journals(self) -> None:
         """Require that what is stored is the fold of the journal, and what the model says."""
@@ -327,35 +423,30 @@ class SideBySide:
                 check_account(whole, self.accounts[id_])
 
     def check_history(self) -> None:
-        """Repeat what was not repeated yet, look back once more, and verify every journal."""
-        for past in self.not_repeated:
+        """
+        Ask once more for what was not asked for twice yet, look back, and verify every journal.
+
+        At last the whole ledger is carried to another storage, which then is the same ledger.
+        """
+        for past in self.history.not_repeated:
             self.repeat(past)
-        for seen in self.seen[::5]:
+        keyless, self.history.keyless = self.history.keyless, []
+        for request in keyless:
+            self.ask(request)
+        for seen in self.history.seen[::5]:
             self.look_back(seen)
-        for service in self.services.values():
-            verification = service.verify(anchors=service.heads())
-            assert verification.ok, verification.problems
+        for merchant, service in self.services.items():
+            self.check_kept(merchant, service.heads())
+        check_carried_over(self.services, self.kept, noted=self.noted)
 
 
-def _led_there(reader: Reader, seen: Seen) -> bool:
-    """
-    Tell whether the holder's name led to the account that was seen at the instant of the view.
-
-    The present may lie ahead of the clock: a merger of then counts from its own instant on.
-    """
-    wallet = reader.wallet(seen.merchant, seen.holder)
-    while wallet is not None and wallet.id != wallet_of(AccountId(seen.view.id)):
-        for account in reader.accounts_of(seen.merchant, wallet.id):
-            if account.last_at is None or account.last_at > seen.view.at:
-                return False
-        into = wallet.merged_into
-        wallet = None if into is None else reader.wallet_by_id(seen.merchant, into)
-    return wallet is not None
-
-
-def _answer_of(request: Request, services: Mapping[str, StoreCredit]) -> object:
-    """Send *request*, and return what it was answered or refused with."""
+def _answer_of(send: Callable[[], Any]) -> object:
+    """Ask, and return the answer or the refusal."""
     try:
-        return request.send(services)
+        return send()
     except StoreCreditError as refusal:
         return refusal
+
+
+def _next(stream: Iterator[Receipt], size: int) -> tuple[Receipt, ...]:
+    return tuple(islice(stream, size))

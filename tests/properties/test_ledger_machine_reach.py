@@ -1,0 +1,98 @@
+"""The state machine reaches every command: no verb is forgotten, and none is asked for in vain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from random import Random
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import get_state_machine_test
+
+from storecredit.service import StoreCredit
+from storecredit.testing.machine import COMMANDS, KEYLESS, LedgerMachine, tally_of
+
+READING = {
+    "wallet": "shows all accounts of a holder",
+    "account": "shows one account",
+    "statement": "shows a history to a customer",
+    "journal": "shows a history to an operator",
+    "preview": "says what a redemption or a hold would take",
+    "preview_resize": "says what a growing hold would take",
+    "preview_revoke": "says what a revocation would take",
+    "preview_cash_out": "says what a cash-out would take",
+    "preview_transfer": "says what a transfer would take",
+    "preview_convert": "says what a conversion would take",
+    "explain": "says what an entry took, and why",
+    "verify": "checks journals",
+    "heads": "returns anchors",
+    "feed": "hands committed entries on; where a consumer is lies beside the accounts",
+    "export_journal": "writes a file, and nothing into the ledger",
+    "export_csv": "writes a file, and nothing into the ledger",
+}
+"""The verbs that write nothing, and what they do instead."""
+
+AT_THE_END = {"import_journal"}
+"""What no rule asks for: at the end of each history, the whole ledger is carried over by it."""
+
+NEVER_REFUSED = {"rebuild": "it asks for nothing that could be wrong, and the journals are whole"}
+
+AT_LEAST = 2
+"""How often each command is accepted, refused and repeated in the histories that are made here."""
+MOST_HISTORIES = 400
+"""They are made one after the other until that is so; some sixty are enough."""
+
+
+def public_verbs() -> set[str]:
+    return {
+        name
+        for name in dir(StoreCredit)
+        if not name.startswith("_") and callable(getattr(StoreCredit, name))
+    }
+
+
+def missing_from(outcomes: Mapping[str, int]) -> list[str]:
+    """Name what was not seen often enough, as ``verb accepted``, ``verb refused``, ..."""
+    tally, found = tally_of(outcomes), []
+    for verb in COMMANDS:
+        wanted = {"accepted", "refused", "repeated"}
+        wanted -= {"refused"} if verb in NEVER_REFUSED else set()
+        # Without a key, a repeat is a new request: it counts as accepted, refused or neither.
+        wanted -= {"repeated"} if verb in KEYLESS else set()
+        found += [f"{verb} {what}" for what in wanted if getattr(tally[verb], what) < AT_LEAST]
+    return sorted(found)
+
+
+def test_every_verb_that_writes_is_a_command_of_the_machine() -> None:
+    assert public_verbs() >= READING.keys() | AT_THE_END
+    assert {*COMMANDS} == public_verbs() - READING.keys() - AT_THE_END
+
+
+def test_every_command_is_accepted_refused_and_repeated_in_histories_from_fixed_bytes() -> None:
+    outcomes: Counter[str] = Counter()
+
+    class Counted(LedgerMachine):
+        def note(self, outcome: str) -> None:
+            outcomes[outcome] += 1
+
+    histories = settings(
+        stateful_step_count=30,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    # Each history is read from bytes of its own: always the same ones, and none like the others.
+    run = get_state_machine_test(Counted, settings=histories).hypothesis.fuzz_one_input
+    made = 0
+    while missing_from(outcomes) and made < MOST_HISTORIES:
+        run(Random(made).randbytes(40_000))
+        made += 1
+    assert not missing_from(outcomes), f"seldom seen in {made} histories"
+    assert tally_of(outcomes)["import_journal"].accepted >= made // 2
+
+
+def test_what_was_never_seen_is_named() -> None:
+    assert len(missing_from({})) == 3 * len(COMMANDS) - len(KEYLESS) - len(NEVER_REFUSED)
+    seen = {"settle: accepted": 2, "settle: SettleExceedsOwed": 1, "settle: AccountClosed": 1}
+    unseen = [each for each in missing_from(seen) if each.startswith("settle ")]
+    assert unseen == ["settle repeated"]
