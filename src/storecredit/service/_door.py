@@ -147,8 +147,8 @@ class Door:
 
     def _run(self, holder: str, unit: Unit, command: Command, key: str, about: About) -> Receipt:
         """Carry out *command* on the account of *holder* in *unit*."""
-        require_text("holder", holder)
         asked = self._ask(command, key, about)
+        require_text("holder", holder)
 
         def work(tx: UnitOfWork) -> Receipt:
             return self._do(tx, self._load(tx, holder, unit, asked.key, command.names), asked)

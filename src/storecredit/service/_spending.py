@@ -213,9 +213,9 @@ class Spending(Door):
         Raises:
             InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
         """
+        asked = self._ask(ReleaseOrder(order=order), key, about)
         require_text("holder", holder)
-        command = ReleaseOrder(order=require_text("order", order))
-        asked = self._ask(command, key, about)
+        require_text("order", order)
 
         def work(tx: UnitOfWork) -> tuple[Receipt, ...]:
             wallet = tx.wallet(self.merchant.id, holder)
