@@ -350,6 +350,18 @@ ALLOWED_SKIPS = {
     ),
 }
 
+# --- Servers --------------------------------------------------------------------------
+
+OF_SERVERS = ("postgres", "mariadb", "server_url", "galera", "own_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a database server, so that CI can run it once and not on every Python."""
+    for item in items:
+        if any(name.startswith(OF_SERVERS) for name in getattr(item, "fixturenames", ())):
+            item.add_marker("server")
+
+
 SKIPS: pytest.StashKey[list[tuple[str, str]]] = pytest.StashKey()
 
 

@@ -238,7 +238,7 @@ except ModuleNotFoundError as missing:
     )
     assert done.stdout == (
         f"storecredit.testing.{name} needs {package}, which is not installed. "
-        'Run: pip install "storecredit[test]"\n'
+        'Run: pip install "storecredit[testing]"\n'
     )
 
 

@@ -39,6 +39,12 @@ SHOWN = {
         "  checked: 20 accounts, 36 entries, ok: False",
         "  PROBLEM: its digest does not follow from its content and the entry before it",
     ],
+    "order_in_one_transaction.py": [
+        "order 1002 leaves USD 20.00",
+        "asked again, it leaves USD 20.00",
+        "orders saved: 1",
+        "journals verify: True",
+    ],
     "what_would_it_cost.py": [
         "100 %   never        3935.20     3003.89        0.00      931.31  yes",
         "120 %   30 days      4722.23     2255.22     1831.95      635.06  yes",

@@ -393,7 +393,7 @@ def test_a_database_that_is_locked_ends_with_3(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(*ISSUE)
-    monkeypatch.setattr("storecredit.cli.ledgers.SQLiteStorage", impatient())
+    monkeypatch.setattr("storecredit.cli.places.SQLiteStorage", impatient())
     lock = sqlite3.connect(tmp_path / "storecredit.db", isolation_level=None)
     try:
         lock.execute("BEGIN IMMEDIATE")

@@ -17,7 +17,7 @@ from storecredit.cli.spending import redeem
 
 app: typer.Typer = typer.Typer(
     name="storecredit",
-    help="Store credit, points and open balances: a ledger in one SQLite file.",
+    help="Store credit, points and open balances: a ledger in a SQLite file or a SQL database.",
     epilog=(
         "Exit status: 0 done, 1 refused, 2 wrong arguments or files,"
         " 3 busy or broken storage or books that do not verify."

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from storecredit.cli.demo_story import CUSTOMER, MERCHANT, POINTS, Story
 from storecredit.cli.outcomes import Status, reporting, stop
+from storecredit.cli.places import is_url, opened, shown
 from storecredit.cli.printing import console, moment, say, show_table, warn
 from storecredit.cli.reading import show_statement, show_wallet
 from storecredit.ledger import What
 from storecredit.replay import sums_of
-from storecredit.storage import SQLiteStorage
+from storecredit.storage import Storage
 from storecredit.values import Balance, Money, Unit, currency
 
 UNITS: tuple[Unit, ...] = (currency("USD"), currency("EUR"), POINTS)
@@ -23,28 +24,36 @@ UNITS: tuple[Unit, ...] = (currency("USD"), currency("EUR"), POINTS)
 def demo(
     *,
     db: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--db", help="Keep the ledger in this new file; a temporary one, if left out."
+            "--db",
+            help="Keep the ledger in this new file, or at this URL; a temporary file, if left out.",
+            metavar="PATH|URL",
         ),
     ] = None,
 ) -> None:
     """Tell the story of one customer's credit on a fresh database, and audit it. Exit 3 if it fails."""
     with reporting(), tempfile.TemporaryDirectory(prefix="storecredit-demo-") as folder:
-        if db is not None and db.exists():
+        if db is not None and not is_url(db) and Path(db).exists():
             stop(Status.MISUSED, f"The demo begins with a fresh database, and {db} exists.")
-        storage = SQLiteStorage(db or Path(folder) / "demo.db")
-        try:
+        with opened(db or str(Path(folder) / "demo.db"), new=True) as storage:
+            _require_fresh(storage)
             story = Story(storage)
             tell(story)
             problems = audit(story)
-        finally:
-            storage.close()
     for problem in problems:
         warn(f"PROBLEM: {problem}")
     if problems:
         raise typer.Exit(int(Status.CONFLICT))
-    say("Everything reconciles." + ("" if db is None else f" The ledger is in {db}."))
+    say("Everything reconciles." + ("" if db is None else f" The ledger is in {shown(db)}."))
+
+
+def _require_fresh(storage: Storage) -> None:
+    """Require that nobody has told the story there before: a database may be anybody's."""
+    with storage.snapshot() as reader:
+        if reader.account_ids(MERCHANT.id, limit=1):
+            problem = f"the database has accounts of the merchant {MERCHANT.id!r}"
+            stop(Status.MISUSED, f"The demo begins with a fresh database, and {problem}.")
 
 
 def tell(story: Story) -> None:

@@ -1,7 +1,6 @@
 """The options that several commands share, each described once."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +10,16 @@ from storecredit.ledger import Expiry
 from storecredit.values import CustomUnit, Period, instant
 
 Database = Annotated[
-    Path,
-    typer.Option("--db", envvar="STORECREDIT_DB", help="The database file.", show_default=True),
+    str,
+    typer.Option(
+        "--db",
+        envvar="STORECREDIT_DB",
+        help="The database: a file, or a URL of SQLAlchemy's.",
+        metavar="PATH|URL",
+        show_default=True,
+    ),
 ]
-DEFAULT_DATABASE = Path("storecredit.db")
+DEFAULT_DATABASE = "storecredit.db"
 
 MerchantId = Annotated[
     str,

@@ -11,6 +11,7 @@ import typer
 
 from storecredit.cli.options import DEFAULT_MERCHANT, AsJson, Units
 from storecredit.cli.outcomes import Status, reporting
+from storecredit.cli.places import opened
 from storecredit.cli.printing import moment, progress, say, show_json, show_table, warn
 from storecredit.ledger import Merchant
 from storecredit.replay import (
@@ -20,7 +21,6 @@ from storecredit.replay import (
     read_online_retail,
     replay_history,
 )
-from storecredit.storage import SQLiteStorage
 from storecredit.values import CustomUnit, Money
 
 
@@ -43,10 +43,11 @@ def replay(
         ),
     ],
     db: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--db",
-            help="Where to keep the ledger; a temporary file, if left out.",
+            help="Where to keep the ledger, a file or a URL; a temporary file, if left out.",
+            metavar="PATH|URL",
             show_default=False,
         ),
     ] = None,
@@ -68,21 +69,21 @@ def replay(
 
     A run that was stopped goes on when it is started again with the same --db.
     """
-    with reporting(), _place(db) as path:
+    with reporting():
         units = tuple(unit_def or ())
         history = _read(files, columns, units)
-        storage = SQLiteStorage(path)
-        try:
-            with progress("Events", len(history.events)) as done:
-                totals = replay_history(
-                    history,
-                    storage,
-                    merchant=Merchant(id=merchant, units=units),
-                    expires_days=expires_days,
-                    progress=done,
-                )
-        finally:
-            storage.close()
+        with (
+            _place(db) as place,
+            opened(place, new=True) as storage,
+            progress("Events", len(history.events)) as done,
+        ):
+            totals = replay_history(
+                history,
+                storage,
+                merchant=Merchant(id=merchant, units=units),
+                expires_days=expires_days,
+                progress=done,
+            )
     if as_json:
         show_json(totals.to_json())
     else:
@@ -94,13 +95,13 @@ def replay(
 
 
 @contextmanager
-def _place(db: Path | None) -> Iterator[Path]:
-    """Give the file to replay into: a named one stays, another goes when it has been told."""
+def _place(db: str | None) -> Iterator[str]:
+    """Give the place to replay into: a named one stays, another goes when it has been told."""
     if db is not None:
         yield db
         return
     with tempfile.TemporaryDirectory(prefix="storecredit-replay-") as folder:
-        yield Path(folder) / "replay.db"
+        yield str(Path(folder) / "replay.db")
 
 
 def _read(files: list[Path], columns: Format, units: tuple[CustomUnit, ...]) -> History:

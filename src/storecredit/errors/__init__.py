@@ -2,8 +2,8 @@
 Every error this library raises, in three branches by what the caller should do.
 
     StoreCreditError
-        MisuseError       fix the code            (values, ledger, journal)
-        RefusalError      tell the customer       (values, ledger, lots, feed)
+        MisuseError       fix the code            (values, ledger, journal, tenders)
+        RefusalError      tell the customer       (values, ledger, lots, feed, tenders)
         ConflictError     reload and retry        (journal, feed)
 
 The leaves are drawn at the top of `storecredit.errors.values`, `storecredit.errors.ledger`,
@@ -68,6 +68,20 @@ from storecredit.errors.lots import (
     NotARedemption,
     RestoreExceedsRedemption,
 )
+from storecredit.errors.tenders import (
+    ChargeOutstanding,
+    InvalidOrder,
+    InvalidTender,
+    PaymentStepRefused,
+    PaymentStepRepeated,
+    PlanIncomplete,
+    QuantityExceedsRest,
+    RefundExceedsPaid,
+    TenderUnitUnused,
+    UnknownOrderLine,
+    UnknownPrice,
+    UnknownTender,
+)
 from storecredit.errors.values import (
     AllWeightsZero,
     AmbiguousTruth,
@@ -117,6 +131,7 @@ __all__ = [
     "CeilingReached",
     "ChannelNotDeclared",
     "ChannelRequired",
+    "ChargeOutstanding",
     "ConcurrentChange",
     "ConflictError",
     "ConvertsToNothing",
@@ -135,6 +150,8 @@ __all__ = [
     "InstantOutOfRange",
     "InsufficientCredit",
     "InvalidKey",
+    "InvalidOrder",
+    "InvalidTender",
     "InvalidTerms",
     "InvalidText",
     "JournalBroken",
@@ -155,8 +172,13 @@ __all__ = [
     "NothingToReverse",
     "OperandRefused",
     "PartsRefused",
+    "PaymentStepRefused",
+    "PaymentStepRepeated",
     "PeriodRefused",
+    "PlanIncomplete",
+    "QuantityExceedsRest",
     "ReasonAndActorRequired",
+    "RefundExceedsPaid",
     "RefundExceedsRest",
     "RefusalError",
     "RestoreExceedsRedemption",
@@ -168,6 +190,7 @@ __all__ = [
     "StorageUnavailable",
     "StorageUnusable",
     "StoreCreditError",
+    "TenderUnitUnused",
     "TextUnreadable",
     "TransferAlreadyReversed",
     "UnitCollision",
@@ -181,6 +204,9 @@ __all__ = [
     "UnknownHold",
     "UnknownLocale",
     "UnknownLot",
+    "UnknownOrderLine",
+    "UnknownPrice",
+    "UnknownTender",
     "UnknownZone",
     "WeightRefused",
     "WeightsExceedOne",

@@ -4,6 +4,8 @@ from storecredit.service._explaining import Preview
 from storecredit.service._giving import Grant
 from storecredit.service._porting import BalancesImported
 from storecredit.service.about import About
+from storecredit.service.async_feed import AsyncFeed, AsyncFeedBatch
+from storecredit.service.async_store_credit import AsyncStoreCredit
 from storecredit.service.deliveries import (
     DeadLetter,
     Delivery,
@@ -28,6 +30,9 @@ from storecredit.service.wallet import WalletView
 __all__ = [
     "About",
     "Anchor",
+    "AsyncFeed",
+    "AsyncFeedBatch",
+    "AsyncStoreCredit",
     "BalancesImported",
     "Counts",
     "DeadLetter",

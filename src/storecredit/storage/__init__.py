@@ -2,11 +2,19 @@
 
 from storecredit.storage.feed import BEGINNING, Fed, FeedPage, FeedPosition
 from storecredit.storage.memory import MemoryStorage
-from storecredit.storage.protocols import Reader, Record, Storage, UnitOfWork, Wallet
+from storecredit.storage.protocols import (
+    AsyncStorage,
+    Reader,
+    Record,
+    Storage,
+    UnitOfWork,
+    Wallet,
+)
 from storecredit.storage.sqlite import SQLiteStorage, Synchronous
 
 __all__ = [
     "BEGINNING",
+    "AsyncStorage",
     "Fed",
     "FeedPage",
     "FeedPosition",

@@ -17,10 +17,10 @@ An adapter keeps rows and decides nothing. The numbered duties are executable: s
    nothing that is committed later ever takes a place before one that was given (S7).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeVar, final
 
 import attrs
 
@@ -35,6 +35,8 @@ from storecredit.ledger import (
     WalletId,
 )
 from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
+
+_T = TypeVar("_T")
 
 
 @final
@@ -279,4 +281,21 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Give back whatever the storage holds open."""
+        ...
+
+
+class AsyncStorage(Protocol):
+    """A storage for tasks of an event loop: whoever waits for it lets the others go on."""
+
+    @property
+    def blocking(self) -> Storage:
+        """The storage as what runs inside of `run` uses it."""
+        ...
+
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """Run *work*, which may use `blocking`; other tasks run while it waits."""
+        ...
+
+    def wait(self, awaitable: Awaitable[_T]) -> _T:
+        """Wait for *awaitable*, inside of `run`."""
         ...

@@ -3,7 +3,7 @@ What hosts test with: a settable clock, a faulty storage, the storage contract, 
 
 The clock and the faults need nothing but the library. The contract needs pytest, the state
 machine and the strategies (`storecredit.testing.value_strategies`) need hypothesis; both come
-with ``pip install "storecredit[test]"``.
+with ``pip install "storecredit[testing]"``.
 """
 
 import importlib
@@ -57,6 +57,6 @@ def __getattr__(name: str) -> Any:
             raise
         raise ModuleNotFoundError(
             f"{__name__}.{name} needs {missing.name}, which is not installed. "
-            'Run: pip install "storecredit[test]"',
+            'Run: pip install "storecredit[testing]"',
             name=missing.name,
         ) from missing

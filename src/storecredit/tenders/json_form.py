@@ -1,0 +1,127 @@
+"""The JSON form of plans and payments: driven by the fields of frozen values, exact both ways."""
+
+import enum
+import types
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from storecredit.errors import TextUnreadable
+from storecredit.ledger.instants import read_instant, write_instant
+from storecredit.values import CustomUnit, Money
+
+_T = TypeVar("_T")
+_Read = Callable[[Any, Mapping[str, CustomUnit]], Any]
+
+
+def write_form(value: object) -> dict[str, Any]:
+    """
+    Return *value*, a frozen value of this package, as JSON data.
+
+    What is at its default is left out. The digits of custom units are written beside it, for a
+    code alone does not say what such a unit is.
+    """
+    units: dict[str, int] = {}
+    form = _write(value, units)
+    return {"units": units, **form} if units else form
+
+
+def read_form(kind: type[_T], form: Mapping[str, Any]) -> _T:
+    """
+    Read what `write_form` wrote.
+
+    Raises:
+        TextUnreadable: It is not the form of a *kind*.
+        As the values themselves.
+    """
+    if not isinstance(form, Mapping):
+        raise TextUnreadable(form, f"the JSON form of a {kind.__name__}")
+    body = dict(form)
+    units = body.pop("units", {})
+    customs = {code: CustomUnit(code, digits) for code, digits in units.items()}
+    named: Any = kind
+    read = _reader(named)
+    found: _T = read(body, customs)
+    return found
+
+
+def _write(value: Any, units: dict[str, int]) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Money):
+        if isinstance(value.unit, CustomUnit):
+            units[value.unit.code] = value.unit.digits
+        return value.to_json()
+    if isinstance(value, datetime):
+        return write_instant(value)
+    if isinstance(value, tuple):
+        return [_write(each, units) for each in value]
+    form = {}
+    for field in attrs.fields(type(value)):
+        part = getattr(value, field.name)
+        if field.default is attrs.NOTHING or part != field.default:
+            form[field.name] = _write(part, units)
+    return form
+
+
+@cache
+def _reader(kind: Any) -> _Read:
+    """Return what reads a field of the annotated *kind*."""
+    origin: Any = get_origin(kind)
+    inner = get_args(kind)
+    if origin in (Union, types.UnionType):
+        (only,) = [each for each in inner if each is not type(None)]
+        read = _reader(only)
+        return lambda data, units: None if data is None else read(data, units)
+    if origin is tuple:
+        each = _reader(inner[0])
+        return lambda data, units: tuple([each(part, units) for part in _of(list, data)])
+    if attrs.has(kind) and kind is not Money:
+        return _fields_reader(kind)
+    if issubclass(kind, enum.Enum):
+        return lambda data, _: _member(kind, data)
+    if kind is Money:
+        return lambda data, units: Money.from_json(data, customs=units.values())
+    if kind is datetime:
+        return lambda data, _: _instant(data)
+    return lambda data, _: _of(kind, data)
+
+
+def _fields_reader(kind: Any) -> _Read:
+    hints = get_type_hints(kind)
+    readers = {field.name: _reader(hints[field.name]) for field in attrs.fields(kind)}
+    needed = {field.name for field in attrs.fields(kind) if field.default is attrs.NOTHING}
+
+    def read(data: Any, units: Mapping[str, CustomUnit]) -> Any:
+        found = _of(dict, data)
+        if not needed <= found.keys() <= readers.keys():
+            raise TextUnreadable(data, f"the JSON form of a {kind.__name__}")
+        return kind(**{name: readers[name](part, units) for name, part in found.items()})
+
+    return read
+
+
+def _of(kind: type, data: Any) -> Any:
+    if type(data) is not kind:
+        raise TextUnreadable(data, f"a {kind.__name__}")
+    return data
+
+
+def _member(kind: type[enum.Enum], data: Any) -> enum.Enum:
+    try:
+        return kind(data)
+    except ValueError:
+        known = ", ".join(str(each.value) for each in kind)
+        raise TextUnreadable(data, f"one of {known}") from None
+
+
+def _instant(data: Any) -> datetime:
+    try:
+        return read_instant(_of(str, data))
+    except ValueError:
+        raise TextUnreadable(data, "an instant in UTC") from None

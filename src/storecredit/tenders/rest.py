@@ -1,0 +1,101 @@
+"""What is left of a payment: how much of each part has not been returned yet (T6)."""
+
+from collections.abc import Iterable
+from typing import Final, final
+
+from storecredit.tenders.payment import Payment, RefundPart
+from storecredit.tenders.plan import PlanPart
+from storecredit.values import Money, Unit
+
+_Key = tuple[str, str | None, str, Unit, bool]
+
+
+@final
+class Rest:
+    """
+    What each part of a payment can still give back, while a refund is planned.
+
+    A part is what one tender, of credit one lot, paid of one line, counted in the unit that was
+    due. Where points paid at a frozen rate, their number is kept by lot: the rate counts once for
+    all that the tender paid (T1). Amounts are minor units.
+    """
+
+    def __init__(self, payment: Payment) -> None:
+        self.payment: Final = payment
+        self.parts: Final = list(payment.parts)
+        """In the order in which they were drawn."""
+        self.reductions: Final = list(payment.reductions)
+        self._left: Final[dict[_Key, int]] = {}
+        self._points: Final[dict[tuple[str, str | None], int]] = {}
+        for part in self.parts:
+            self._left[_key(part)] = part.covers.minor
+            if is_at_rate(part):
+                of = (part.tender, part.lot)
+                self._points[of] = self._points.get(of, 0) + part.amount.minor
+        for part in self.reductions:
+            self._left[_key(part, is_reduction=True)] = part.covers.minor
+        for returned in payment.returns:
+            for each in returned.parts:
+                if returned.counts(each):
+                    self.take(each)
+
+    def take(self, part: RefundPart) -> None:
+        """Count *part* as returned."""
+        key = (part.tender, part.lot, part.line, part.covers.unit, part.is_reduction)
+        self._left[key] = self._left.get(key, 0) - part.covers.minor
+        if part.amount.unit != part.covers.unit:
+            of = (part.tender, part.lot)
+            self._points[of] = self._points.get(of, 0) - part.amount.minor
+
+    def of(self, part: PlanPart, *, is_reduction: bool = False) -> int:
+        """Return what is left of *part*."""
+        return self._left[_key(part, is_reduction=is_reduction)]
+
+    def points_of(self, tender: str) -> dict[str | None, int]:
+        """Return how many points of which lot are left that *tender* paid at a rate, as drawn."""
+        return {lot: left for (of, lot), left in self._points.items() if of == tender}
+
+    def total(self, parts: Iterable[PlanPart]) -> int:
+        """Return what is left of *parts* in all."""
+        return sum(self._left[_key(part)] for part in parts)
+
+    def pieces(self, line: str) -> int:
+        """Return how many pieces of *line* have not come back yet."""
+        back = sum(
+            each.quantity
+            for returned in self.payment.returns
+            for each in returned.quantities
+            if each.line == line
+        )
+        return self.payment.line(line).quantity - back
+
+    def earned_back(self, line: str) -> int:
+        """Return how many of the points that *line* earned were taken back, in minor units."""
+        return sum(
+            each.amount.minor
+            for returned in self.payment.returns
+            for each in returned.taken_back
+            if each.line == line
+        )
+
+
+def is_at_rate(part: PlanPart) -> bool:
+    """Tell whether *part* paid with another unit than was due."""
+    return part.amount.unit != part.covers.unit
+
+
+def refund_of(part: PlanPart, minor: int, *, amount: Money | None = None) -> RefundPart:
+    """Return *minor* of what *part* covers as a part of a refund, going back to its tender."""
+    covers = Money._trusted(minor, part.covers.unit)
+    return RefundPart(
+        tender=part.tender,
+        line=part.line,
+        lot=part.lot,
+        amount=covers if amount is None else amount,
+        covers=covers,
+        funding=part.funding,
+    )
+
+
+def _key(part: PlanPart, *, is_reduction: bool = False) -> _Key:
+    return (part.tender, part.lot, part.line, part.covers.unit, is_reduction)
