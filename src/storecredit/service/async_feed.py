@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, final
 
+from storecredit.errors import InvalidTerms
 from storecredit.service._awaiting import Awaiting, awaits, iterates
 from storecredit.service.deliveries import Delivery, FeedRun, LaterEntries, WhenLeased
 from storecredit.service.feed import Feed
@@ -71,6 +72,8 @@ class AsyncFeed(Awaiting):
         Raises:
             As `Feed.run`.
         """
+        if not callable(handle):
+            raise InvalidTerms("handle", handle, "something that takes a delivery and is awaited")
         storage, feed = self._storage, self._feed
 
         def handled(delivery: Delivery) -> object:
@@ -78,7 +81,7 @@ class AsyncFeed(Awaiting):
 
         return await storage.run(
             lambda: feed.run(
-                handled if callable(handle) else handle,  # type: ignore[redundant-expr]  # refused there
+                handled,
                 limit=limit,
                 attempts=attempts,
                 pause=pause,

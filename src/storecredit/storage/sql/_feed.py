@@ -54,7 +54,7 @@ class Surroundings:
 
 @final
 @attrs.frozen
-class Server:
+class Access:
     """How a block asks and writes, and in which words."""
 
     ask: Callable[[Sequence[Step]], list[Answer]]

@@ -15,7 +15,7 @@ from storecredit.ledger import Account, unit_of, wallet_of
 from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition, counted
 from storecredit.storage.sql._feed import (
     MOST_PASSED,
-    Server,
+    Access,
     Surroundings,
     asking_private,
     entries_of,
@@ -32,8 +32,8 @@ _WAITING: Final = 1000
 class ByOutbox:
     """The way of MariaDB, MySQL, SQLite, and of engines that are spread over many nodes."""
 
-    def __init__(self, server: Server, around: Surroundings) -> None:
-        self._server: Final = server
+    def __init__(self, access: Access, around: Surroundings) -> None:
+        self._access: Final = access
         self._around: Final = around
 
     # Appending
@@ -47,7 +47,7 @@ class ByOutbox:
         key = (wallet_of(account.id), unit_of(account.id))
         self._around.uncommitted.appended.setdefault(key, sequence)
         row = (*key, sequence, account.merchant, account.unit.digits)
-        return [Step(self._server.writes.waiting, row, (account.id, sequence - 1))]
+        return [Step(self._access.writes.waiting, row, (account.id, sequence - 1))]
 
     # Reading
 
@@ -63,7 +63,7 @@ class ByOutbox:
         last, is_everything = self._give_places(max(limit, _WAITING))
         start = counted(after, last=last)
         upto = min(start + max(limit, MOST_PASSED), last)
-        reads, ask = self._server.reads, self._server.ask
+        reads, ask = self._access.reads, self._access.ask
         (answer,) = ask([Step(reads.fed_by_place, (start, upto, merchant, limit + 1))])
         rows = answer.rows
         if len(rows) > limit:
@@ -74,7 +74,7 @@ class ByOutbox:
                 merchant,
                 [(_position(row[0]), row[1:]) for row in rows],
                 ask(private) if private else (),
-                self._server.units,
+                self._access.units,
             ),
             position=_position(upto),
             is_last=upto == last and is_everything,
@@ -94,8 +94,8 @@ class ByOutbox:
         Returns:
             The last place, and whether nothing else is waiting.
         """
-        server = self._server
-        (answer,) = server.ask([Step(server.reads.last_place)])
+        access = self._access
+        (answer,) = access.ask([Step(access.reads.last_place)])
         if not answer.rows:
             raise StorageUnusable(
                 self._around.storage,
@@ -103,23 +103,23 @@ class ByOutbox:
                 "Restore all of them from a backup; or make them with create().",
             )
         last = before = answer.rows[0][0]
+        is_everything = True
         for rows in self._waiting():
             last = self._place(last, rows)
             if most is not None and last - before >= most:
+                is_everything = False
                 break
-        else:
-            most = None
         if last != before:
-            server.write([Step(server.writes.last_place, (last, before), ("feed", 0), 1)])
-        return last, most is None
+            access.write([Step(access.writes.last_place, (last, before), ("feed", 0), 1)])
+        return last, is_everything
 
     def _waiting(self) -> Iterator[list[Row]]:
         """Yield the rows that are to get a place, in the order of their accounts."""
-        server, own = self._server, self._around.uncommitted.appended
+        access, own = self._access, self._around.uncommitted.appended
         reached: dict[tuple[str, str], int] = {}
         start: Row = ("", "", 0)
         while True:
-            (answer,) = server.ask([Step(server.reads.waiting, (*start, _WAITING))])
+            (answer,) = access.ask([Step(access.reads.waiting, (*start, _WAITING))])
             found = []
             for *row, follows in answer.rows:
                 key, sequence = (row[0], row[1]), row[2]
@@ -137,7 +137,7 @@ class ByOutbox:
 
     def _place(self, last: int, rows: list[Row]) -> int:
         """Give the places after *last* to *rows*, and return the last of them."""
-        writes, steps = self._server.writes, list[Step]()
+        writes, steps = self._access.writes, list[Step]()
         places = [(place, *row) for place, row in enumerate(rows, last + 1)]
         at = 0
         for size in PLACED_AT_ONCE:
@@ -146,7 +146,7 @@ class ByOutbox:
                 steps.append(Step(writes.places(size), tuple(given)))
                 at += size
         steps += [Step(writes.placed, row[:3]) for row in rows]
-        self._server.write(steps)
+        self._access.write(steps)
         return last + len(rows)
 
 

@@ -20,7 +20,7 @@ from storecredit.ledger import Account
 from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
 from storecredit.storage.sql._feed import (
     MOST_PASSED,
-    Server,
+    Access,
     Surroundings,
     asking_private,
     entries_of,
@@ -61,8 +61,8 @@ _FIRST: Final = _Place(0, "")
 class BySnapshots:
     """The way of PostgreSQL."""
 
-    def __init__(self, server: Server, around: Surroundings) -> None:
-        self._server: Final = server
+    def __init__(self, access: Access, around: Surroundings) -> None:
+        self._access: Final = access
         self._around: Final = around
 
     # Appending
@@ -85,7 +85,7 @@ class BySnapshots:
             InvalidTerms: The position is none of this database.
             JournalBroken: An entry was changed around the library.
         """
-        reads, ask = self._server.reads, self._server.ask
+        reads, ask = self._access.reads, self._access.ask
         base, place, most = self._base(), _read(after), max(limit, MOST_PASSED)
         parameters = (base, *place, most, merchant, limit + 1)
         (answer,) = ask([Step(reads.fed_by_snapshot, parameters)])
@@ -108,7 +108,7 @@ class BySnapshots:
                 merchant,
                 [(at.position, row[1:]) for at, row in zip(places, rows, strict=True)],
                 answers[: len(private)],
-                self._server.units,
+                self._access.units,
             ),
             position=after if last == place else last.position,
             is_last=is_last,
@@ -116,7 +116,7 @@ class BySnapshots:
 
     def end(self) -> FeedPosition:
         """Return the position after every transaction that is over."""
-        (answer,) = self._server.ask([Step(self._server.reads.snapshot, (self._base(),))])
+        (answer,) = self._access.ask([Step(self._access.reads.snapshot, (self._base(),))])
         return _Place(answer.rows[0][0] - 1).position
 
     # The base
@@ -138,7 +138,7 @@ class BySnapshots:
         Raises:
             ConcurrentChange, HostTransactionConflict: Somebody else was first to do that.
         """
-        reads, ask = self._server.reads, self._server.ask
+        reads, ask = self._access.reads, self._access.ask
         (answer,) = ask([Step(reads.may_see_cluster)])
         if not answer.rows[0][0]:
             (answer,) = ask([Step(reads.base)])
@@ -148,7 +148,7 @@ class BySnapshots:
         if kept == present:
             return int(base)
         # Nobody writes entries in the new cluster before this is committed: all wait for the row.
-        keep = self._server.writes.keep
+        keep = self._access.writes.keep
         ask([Step(keep, (present, CLUSTER, kept), (CLUSTER, 0), 1)])
         (answer,) = ask([Step(reads.last_xact)])
         raised = max(int(base), (answer.rows[0][0] or 0) + 1)

@@ -19,6 +19,9 @@ MAY_SEE_CLUSTER_SQL: Final = (
     "CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') THEN 1 ELSE 0 END"
 )
 
+_OF_MANY_NODES: Final = ("-YB-", "Greenplum")
+"""What versions say of servers that spread one database over many."""
+
 
 @final
 class Way(enum.Enum):
@@ -41,7 +44,7 @@ def way_of(connection: Connection) -> Way:
         return Way.OUTBOX
     version = str(connection.scalar(text("SELECT version()")))
     spread = "SELECT count(*) FROM pg_extension WHERE extname = 'citus'"
-    if not version.startswith("PostgreSQL ") or "-YB-" in version:
+    if not version.startswith("PostgreSQL ") or any(sign in version for sign in _OF_MANY_NODES):
         return Way.OUTBOX
     return Way.OUTBOX if connection.scalar(text(spread)) else Way.SNAPSHOTS
 

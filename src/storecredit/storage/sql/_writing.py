@@ -18,7 +18,7 @@ from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
 from storecredit.storage.protocols import Record, Wallet
 from storecredit.storage.sql._catalogue import Catalogue
 from storecredit.storage.sql._exchange import Exchange
-from storecredit.storage.sql._feed import Feeding, Server, Surroundings
+from storecredit.storage.sql._feed import Feeding, Access, Surroundings
 from storecredit.storage.sql._feed_by_outbox import ByOutbox
 from storecredit.storage.sql._feed_by_snapshots import BySnapshots
 from storecredit.storage.sql._feed_ways import Way
@@ -66,9 +66,9 @@ class Writing(Reading):
         self._exchange: Final = exchange
         self._writes: Final = catalogue.writes
         self._waiting: list[Step] = []
-        server = Server(self._ask_after_writing, self._write, reads, self._writes, units)
+        access = Access(self._ask_after_writing, self._write, reads, self._writes, units)
         way = BySnapshots if catalogue.way is Way.SNAPSHOTS else ByOutbox
-        self._feed: Final[Feeding] = way(server, around)
+        self._feed: Final[Feeding] = way(access, around)
 
     def taken(self) -> list[Step]:
         """Take what has not been sent yet."""
