@@ -18,7 +18,7 @@ from storecredit.storage.feed import BEGINNING, FeedPage, FeedPosition
 from storecredit.storage.protocols import Record, Wallet
 from storecredit.storage.sql._catalogue import Catalogue
 from storecredit.storage.sql._exchange import Exchange
-from storecredit.storage.sql._feed import Feeding, Access, Surroundings
+from storecredit.storage.sql._feed import Access, Feeding, Surroundings
 from storecredit.storage.sql._feed_by_outbox import ByOutbox
 from storecredit.storage.sql._feed_by_snapshots import BySnapshots
 from storecredit.storage.sql._feed_ways import Way
