@@ -96,7 +96,12 @@ def test_a_place_without_a_ledger_is_a_slip_of_the_hand_and_stays_empty(run: Run
     assert status == 2
     assert "There is no database shop.sqlite" in err
     assert not Path("shop.sqlite").exists()
-    create_engine(URL).connect().close()
+    engine = create_engine(URL)
+    engine.connect().close()
+    engine.dispose()
+    status, _, err = run("balance", "c-17", "--db", URL)
+    assert status == 2
+    assert "its tables storecredit_... are missing" in err
     status, _, err = run("balance", "c-17", "--db", "sqlite://")
     assert status == 2
     assert "its tables storecredit_... are missing" in err
