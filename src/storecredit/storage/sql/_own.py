@@ -62,10 +62,14 @@ class _OwnBlock:
             self._pooled, self._exchange = pooled, Exchange(wire, frame, explain)
             require_version(self._exchange, catalogue, self._name)
         except dialect.loaded_dbapi.Error as error:
-            self._give_back(pooled, fit=False)
+            kind = kind_of(error, dialect)
+            self._throw_away(pooled, others_too=kind is Kind.LOST)
+            if kind is Kind.LOST:
+                raise TransactionInterrupted(self._name, "the connection was lost") from None
             raise self._not_had(error) from None
         except BaseException:
-            self._give_back(pooled, fit=False)
+            lost = self._exchange is not None and self._exchange.lost
+            self._throw_away(pooled, others_too=lost)
             raise
         return self._exchange, catalogue
 
@@ -96,15 +100,29 @@ class _OwnBlock:
                 exchange.finish(steps)
                 fit = True
         finally:
-            self._give_back(pooled, fit=fit or exchange.undo())
-            if exchange.lost:
-                self._engine.dispose()
+            if fit or exchange.undo():
+                self._give_back(pooled)
+            else:
+                self._throw_away(pooled, others_too=exchange.lost)
 
-    def _give_back(self, pooled: PoolProxiedConnection, *, fit: bool) -> None:
-        """Give the connection back to the pool; a dirty one is closed instead."""
-        if not fit:
+    def _throw_away(self, pooled: PoolProxiedConnection, *, others_too: bool) -> None:
+        """
+        Close a connection that nobody may use again.
+
+        Those that were made before it was lost are as likely gone: the pool makes each of them
+        anew when it is next taken, or if it cannot be told so, all of them now.
+        """
+        invalidate = getattr(self._engine.pool, "_invalidate", None)
+        if not others_too:
             pooled.invalidate()
-            return
+        elif invalidate is not None:
+            invalidate(pooled)
+        else:
+            pooled.invalidate()
+            self._engine.dispose()
+
+    def _give_back(self, pooled: PoolProxiedConnection) -> None:
+        """Give the connection back to the pool."""
         connection: Any = pooled.dbapi_connection
         if self._restored is not None:
             connection.isolation_level = self._restored
