@@ -57,6 +57,18 @@ def test_a_section_that_is_not_there_and_too_few_repeats_are_refused(arguments, 
     assert problem in done.stderr
 
 
+def test_the_tender_benchmark_reports_plans_growth_and_refunds() -> None:
+    done = run("tenders.py", "--smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert {figure["section"] for figure in figures} == {"plans", "growth", "refunds"}
+    assert all(figure["value"] > 0 for figure in figures)
+    aims = {figure["aim"] for figure in figures}
+    assert {">= 1 (10,000/s)", "<= 1 (quadratic)"} <= aims
+    refused = run("tenders.py", "--only", "plans,speed")
+    assert (refused.returncode, "no section 'speed'" in refused.stderr) == (2, True)
+
+
 def test_the_floors_run_on_their_own() -> None:
     done = run("floors.py", "--smoke")
     assert done.returncode == 0, done.stderr
