@@ -15,6 +15,7 @@ from storecredit.errors import InsufficientCredit, StorageUnusable
 from storecredit.service import Grant
 from storecredit.storage.sql import SQLStorage, TransactionInterrupted, create
 from storecredit.storage.sql import _own as own
+from storecredit.storage.sql._catalogue import catalogue_for
 from storecredit.storage.sql._compiled import verb
 from storecredit.storage.sql._failures import Failure, Kind
 from storecredit.storage.sql._pipeline import Pipelined
@@ -297,3 +298,52 @@ def test_a18_a_client_encoding_that_cannot_write_every_text_is_refused(
     with pytest.raises(StorageUnusable, match="UTF-8"):
         StoreCredit(SQLStorage(narrow), "acme").redeem("anna", usd("1.00"), key="b1")
     narrow.dispose()
+
+
+# --- Holders whose wallets are remembered -----------------------------------------------
+
+
+def test_a18_a_remembered_wallet_is_only_a_guess(engine: Engine, postgres_url: str) -> None:
+    """One process renames and merges holders; another, which has met them, sees them as they are."""
+    mine = shop(engine)
+    assert str(mine.redeem("anna", usd("1.00"), key="k1").balance) == "USD 4.00"
+    other = create_engine(postgres_url)
+    theirs = StoreCredit(SQLStorage(other), "acme")
+    theirs.pseudonymise("anna", "x-1")
+    with pytest.raises(InsufficientCredit):
+        mine.redeem("anna", usd("1.00"), key="k2")
+    assert str(mine.redeem("x-1", usd("1.00"), key="k3").balance) == "USD 3.00"
+    assert str(theirs.issue("anna", usd("7.00"), funding="refund", key="new").balance) == "USD 7.00"
+    assert str(mine.redeem("anna", usd("1.00"), key="k4").balance) == "USD 6.00"
+    theirs.merge("anna", into="x-1", key="merge")
+    assert str(mine.redeem("anna", usd("2.00"), key="k5").balance) == "USD 7.00"
+    assert mine.redeem("anna", usd("1.00"), key="k4").replayed
+    other.dispose()
+
+
+def test_s5_a_wallet_that_a_host_has_rolled_back_is_not_taken_for_the_holders(
+    engine: Engine,
+) -> None:
+    shop(engine)
+    with engine.connect() as host:
+        credit = StoreCredit(SQLStorage(host), "acme")
+        credit.issue("ben", usd("5.00"), funding="refund", key="b1")
+        assert str(credit.redeem("ben", usd("1.00"), key="b2").balance) == "USD 4.00"
+        host.rollback()
+    credit = StoreCredit(SQLStorage(engine), "acme")
+    with pytest.raises(InsufficientCredit):
+        credit.redeem("ben", usd("1.00"), key="b3")
+    assert str(credit.issue("ben", usd("2.00"), funding="refund", key="b1").balance) == "USD 2.00"
+    assert str(credit.redeem("ben", usd("1.00"), key="b2").balance) == "USD 1.00"
+
+
+def test_s3_only_so_many_wallets_are_remembered(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storecredit.storage.sql._loading._MOST_WALLETS", 3)
+    credit = shop(engine)
+    for number in range(10):
+        credit.issue(f"c-{number}", usd("5.00"), funding="refund", key="a")
+        credit.redeem(f"c-{number}", usd("1.00"), key="b")
+        remembered = catalogue_for(engine.dialect, "storecredit_", None).met.wallets
+        assert 0 < len(remembered) <= 3

@@ -34,7 +34,7 @@ from storecredit.ledger import (
 from storecredit.storage import BEGINNING, Fed, FeedPage, FeedPosition, Record
 from storecredit.storage.feed import counted
 from storecredit.testing import StorageContract
-from storecredit.testing.contract import FeedDuties
+from storecredit.testing.contract import CheckoutDuties, FeedDuties
 from storecredit.values import CustomUnit
 
 if TYPE_CHECKING:
@@ -913,6 +913,41 @@ class ForgetsNamedRows(Unit):
         return False
 
 
+class LeavesOpenLotsOut(Unit):
+    def account_by_id(
+        self,
+        merchant: str,
+        account: AccountId,
+        *,
+        names: Names = NO_NAMES,
+        key: str | None = None,
+    ) -> Account | None:
+        found = super().account_by_id(merchant, account, names=names, key=key)
+        if found is not None and not names.open_lots:
+            self.leave_out(found, names)
+        return found
+
+    def leave_out(self, found: Account, names: Names) -> None:
+        raise NotImplementedError
+
+
+@reported_by(
+    "s3_open_lots_are_loaded_where_something_is_held_or_owed",
+)
+class LeavesOutLotsThatMayBeNeeded(LeavesOpenLotsOut):
+    def leave_out(self, found: Account, names: Names) -> None:
+        found.lots = {}
+
+
+@reported_by(
+    "s3_open_lots_that_a_command_does_not_look_at_change_nothing",
+)
+class CountsOnlyTheLotsThatItHasLoaded(LeavesOpenLotsOut):
+    def leave_out(self, found: Account, names: Names) -> None:
+        if not names.needs_open_lots(found):
+            found.lots, found.totals["balance"] = {}, 0
+
+
 @reported_by(
     "s3_what_was_restored_is_loaded_by_the_name_of_the_redemption_only",
 )
@@ -1740,8 +1775,8 @@ def test_a_wrong_adapter_is_reported(storage: type[PlainStorage], duty: str) -> 
 
 
 def test_each_duty_has_been_seen_to_fail() -> None:
-    # Those of the feed are in a file of their own.
-    feed = {name for name in dir(FeedDuties) if name.startswith("test_")}
-    duties = {name for name in dir(StorageContract) if name.startswith("test_")} - feed
+    # Those of the feed and of checkouts are in files of their own.
+    apart = {*dir(FeedDuties), *dir(CheckoutDuties)}
+    duties = {name for name in dir(StorageContract) if name.startswith("test_")} - apart
     assert duties - {duty for _, reporters in WRONG for duty in reporters} == set()
     assert len(duties) > 100

@@ -15,14 +15,31 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from storecredit import Money, Period, StoreCredit
-from storecredit.errors import InsufficientCredit, InvalidTerms, KeyReused
-from storecredit.service import AsyncFeed, AsyncFeedBatch, AsyncStoreCredit, Feed, FeedBatch
+from storecredit.errors import (
+    ChargePending,
+    GivesBackTooMuch,
+    InsufficientCredit,
+    InvalidTerms,
+    KeyReused,
+    PaymentHoldLost,
+    UnknownPayment,
+)
+from storecredit.service import (
+    AsyncCheckout,
+    AsyncFeed,
+    AsyncFeedBatch,
+    AsyncStoreCredit,
+    Checkout,
+    Feed,
+    FeedBatch,
+)
 from storecredit.storage.sql import (
     AsyncSQLStorage,
     HostTransactionConflict,
     SQLStorage,
     create,
 )
+from storecredit.tenders import External, Order, OrderLine, PaymentPlan, RefundRequest
 
 _T = TypeVar("_T")
 
@@ -83,7 +100,12 @@ def with_credit(url: str, work: Callable[[AsyncStoreCredit], Awaitable[_T]]) -> 
 
 @pytest.mark.parametrize(
     ("plain", "awaited"),
-    [(StoreCredit, AsyncStoreCredit), (Feed, AsyncFeed), (FeedBatch, AsyncFeedBatch)],
+    [
+        (StoreCredit, AsyncStoreCredit),
+        (Feed, AsyncFeed),
+        (FeedBatch, AsyncFeedBatch),
+        (Checkout, AsyncCheckout),
+    ],
 )
 def test_every_verb_is_there_with_the_same_arguments(plain: type, awaited: type) -> None:
     def verbs(kind: type) -> dict[str, list[str]]:
@@ -141,6 +163,122 @@ def test_a_story_is_the_same_as_without_awaiting(url: str) -> None:
         [],
         [usd("25.00")],
         (True, 6),
+    ]
+
+
+def test_a_checkout_shows_what_the_one_without_awaiting_shows() -> None:
+    def shown(kind: type) -> dict[str, str | None]:
+        return {
+            name: inspect.getdoc(found)
+            for name, found in inspect.getmembers(kind)
+            if isinstance(found, property)
+        }
+
+    assert shown(AsyncCheckout) == shown(Checkout)
+    assert len(shown(Checkout)) == 9
+
+
+async def order_of(credit: AsyncStoreCredit, name: str, *amounts: str) -> PaymentPlan:
+    """Plan an order of c-17: credit first, then a card."""
+    lines = [OrderLine(str(number), usd(amount)) for number, amount in enumerate(amounts, 1)]
+    balance = await credit.tender("balance", "c-17", "USD")
+    return credit.plan_payment(Order(name, lines), [balance, External("card")])
+
+
+def test_an_order_is_paid_shipped_cancelled_and_refunded(url: str) -> None:
+    async def story(credit: AsyncStoreCredit) -> list[Any]:
+        await credit.issue("c-17", usd("8.00"), funding="refund", key="a")
+        with pytest.raises(UnknownPayment):
+            await credit.checkout("o-1")
+        assert await credit.find_checkout("o-1") is None
+        checkout = await credit.begin_checkout(
+            await order_of(credit, "o-1", "10.00", "10.00"), key="begin", actor="till 3"
+        )
+        seen: list[Any] = [repr(checkout), checkout.order, str(checkout.charges[0].amount)]
+        await checkout.replan(await order_of(credit, "o-1", "10.00", "6.00"), key="less")
+        seen.append(str(await checkout.charge("card", key="ch-1")))
+        assert [each.id for each in checkout.pending] == ["ch-1"]
+        with pytest.raises(ChargePending):
+            await checkout.replan(await order_of(credit, "o-1", "10.00", "5.00"), key="pending")
+        other = await credit.find_checkout("o-1")
+        assert isinstance(other, AsyncCheckout)
+        await other.settle_charge("ch-1", "confirmed")
+        assert (await checkout.reload()) == other.record == checkout.record
+        seen.append([str(paid.amount) for paid in checkout.paid_already])
+        await checkout.capture(["1"], key="ship-1")
+        await checkout.cancel(key="rest")
+        seen += [checkout.state.value, str(checkout.stranded[0].amount)]
+        for each in checkout.stranded:
+            await checkout.give_back(each.charge, each.total)
+        # A repeat changes nothing, and no more than that is given back.
+        record = await checkout.give_back("ch-1", usd("3.00"))
+        assert record == checkout.record == await other.reload()
+        with pytest.raises(GivesBackTooMuch):
+            await checkout.give_back("ch-1", usd("3.01"))
+        refund = await checkout.plan_refund(RefundRequest.of_lines(["1"]))
+        await checkout.refund(refund, key="back")
+        (due,) = checkout.refunds_due
+        await checkout.settle_refund(due.refund, due.tender, "confirmed")
+        seen += [str(due.amount), checkout.refunds_due, checkout.stranded]
+        assert checkout.payment.returned == checkout.payment.paid
+        last = await credit.begin_checkout(await order_of(credit, "o-2", "8.00"), key="begin")
+        await last.complete(key="done")
+        found = [each.order async for each in credit.checkouts()]
+        held = [each async for each in credit.checkouts(state="held")]
+        verified = await credit.verify()
+        return [*seen, found, held, verified.ok, list((await credit.wallet("c-17")).available)]
+
+    assert with_credit(url, story) == [
+        "AsyncCheckout('o-1', held)",
+        "o-1",
+        "USD 12.00",
+        "USD 8.00",
+        ["USD 8.00"],
+        "completed",
+        "USD 3.00",
+        "USD 5.00",
+        (),
+        (),
+        ["o-1", "o-2"],
+        [],
+        True,
+        [],
+    ]
+
+
+def test_a_lost_hold_is_seen_by_the_checkout_that_lost_it(url: str) -> None:
+    async def story(credit: AsyncStoreCredit) -> list[Any]:
+        await credit.issue("c-17", usd("8.00"), funding="refund", key="a")
+        checkout = await credit.begin_checkout(await order_of(credit, "o-1", "5.00"), key="begin")
+        await credit.release(checkout.record.holds[0].hold, key="by hand")
+        with pytest.raises(PaymentHoldLost):
+            await checkout.complete(key="done")
+        seen = checkout.record
+        return [checkout.state.value, checkout.record.holds, await checkout.reload() == seen]
+
+    assert with_credit(url, story) == ["planned", (), True]
+
+
+def test_tasks_that_complete_the_same_order_capture_it_once(url: str) -> None:
+    async def story(credit: AsyncStoreCredit) -> list[Any]:
+        await credit.issue("c-17", usd("8.00"), funding="refund", key="a")
+        plan = await order_of(credit, "o-1", "5.00")
+
+        async def go(number: int) -> str:
+            checkout = await credit.begin_checkout(plan, key="begin")
+            await checkout.complete(key=f"task {number}")
+            return checkout.state.value
+
+        states = await asyncio.gather(*(go(number) for number in range(6)))
+        wallet = await credit.wallet("c-17")
+        entries = [entry.kind.value async for entry in credit.journal("c-17", "USD")]
+        return [{*states}, list(wallet.available), entries, (await credit.verify()).ok]
+
+    assert with_credit(url, story) == [
+        {"completed"},
+        [usd("3.00")],
+        ["issue", "hold", "capture_part"],
+        True,
     ]
 
 

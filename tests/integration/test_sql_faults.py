@@ -586,6 +586,25 @@ def test_s5_connections_that_were_ended_while_they_were_idle_are_nobodys_error(
     pooled.dispose()
 
 
+def test_s5_whoever_only_reads_does_not_hear_of_connections_that_were_lost_as_they_idled(
+    engine: sa.Engine, databases: Databases
+) -> None:
+    """A block that shows something begins anew on another connection: nothing has been done."""
+    shop = Shop.new(engine)
+    pooled = sa.create_engine(engine.url, pool_size=3)
+    reading = StoreCredit(SQLStorage(pooled), shop.merchant)
+    for rounds in range(2):
+        with pooled.connect() as one, pooled.connect() as two:
+            for each in (one, two):
+                each.exec_driver_sql("SELECT 1")
+        for number in connections(databases, pooled):
+            databases.end(number)
+        engine.dispose()
+        assert str(reading.wallet("anna").available) == "USD 5.00", rounds
+        assert len(list(reading.journal("anna", "USD"))) == 2
+    pooled.dispose()
+
+
 def test_s5_under_load_backends_are_terminated_and_every_command_is_done_once(
     engine: sa.Engine, databases: Databases
 ) -> None:

@@ -20,3 +20,6 @@ class ConflictError(StoreCreditError):
 
     retryable: ClassVar[bool] = True
     """Whether trying again at once can help; the service does so by itself."""
+
+    may_be_done: bool = False
+    """Whether what was asked may have been committed although nobody was told."""

@@ -6,6 +6,7 @@ What can be wrong with a hold, a lot, or value that is to come back.
         CaptureExceedsHold, HoldTooLong, HoldsActive
         NotARedemption, RestoreExceedsRedemption
         LotHeld, LotExhausted, LotClosed, LotExpired, LotNotExpired, LotNotCashable
+        LotCannotGive
         ExpiryTooEarly, ExpiryNotLater
 
 Every value of a message is an attribute too. The classes pickle.
@@ -33,6 +34,7 @@ __all__ = [
     "HoldAlreadyReleased",
     "HoldTooLong",
     "HoldsActive",
+    "LotCannotGive",
     "LotClosed",
     "LotExhausted",
     "LotExpired",
@@ -298,4 +300,22 @@ class ExpiryNotLater(RefusalError):
         return (
             f"Lot {self.lot_id} {now}; {self.wanted.isoformat()} is not later. An expiry is only "
             "ever extended: to take value back, revoke it."
+        )
+
+
+@final
+@attrs.define
+class LotCannotGive(RefusalError):
+    """A lot that is named with an amount cannot give it, now or for these lines (A3, T2)."""
+
+    lot_id: str
+    wanted: Money
+    reachable: Money
+    because: str
+
+    def __str__(self) -> str:
+        return (
+            f"Lot {self.lot_id} cannot give {self.wanted}, only {self.reachable} "
+            f"({self.because}). The account has changed, or time has passed, since this was "
+            "planned: load it and plan again."
         )

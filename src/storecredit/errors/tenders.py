@@ -8,24 +8,35 @@ What can be wrong with an order, its tenders, or the way back of what they paid.
         UnknownPrice            a choice of price that the line does not have
         UnknownOrderLine        a refund or choice that names a line the order does not have
         UnknownTender           a split by hand or a step that names a tender nobody paid with
+        UnknownPayment          a step of an order whose payment was never begun
+        UnknownPaymentStep      an answer about a charge or refund that was never recorded
+        ForeignPlan             a plan of another merchant, or a refund of another order
+        RefundNeedsHolder       new credit from a refund, and nobody to give it to
     RefusalError
         RefundExceedsPaid       more is refunded than was paid and not returned yet
         QuantityExceedsRest     more pieces come back than were bought and not returned yet
         PlanIncomplete          a plan that leaves something unpaid is to be carried out
+        ChargeExceedsDue        more is to be charged than is outstanding
+        ChargePending           a new plan, while nobody knows whether a charge was made
+        GivesBackTooMuch        more is given back of a charge than pays for nothing
         ChargeOutstanding       lines are to be captured that no confirmed charge pays yet
         PaymentStepRefused      a step that the payment's state does not allow
         PaymentStepRepeated     a step's key, or its tender, with other facts than the first time
+        PaymentHoldLost         a hold lapsed or was released before it was captured
+        GiftCardChanged         a bought gift card that was used since its refund was planned
+    ConflictError
+        PlanOutdated            an account has moved on since the plan was made
 
 Every value of a message is an attribute too. The classes pickle.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import attrs
 
-from storecredit.errors._branches import MisuseError, RefusalError
+from storecredit.errors._branches import ConflictError, MisuseError, RefusalError
 from storecredit.errors._shown import shown
 
 if TYPE_CHECKING:
@@ -33,16 +44,26 @@ if TYPE_CHECKING:
     from storecredit.values.money import Money
 
 __all__ = [
+    "ChargeExceedsDue",
     "ChargeOutstanding",
+    "ChargePending",
+    "ForeignPlan",
+    "GiftCardChanged",
+    "GivesBackTooMuch",
     "InvalidOrder",
     "InvalidTender",
+    "PaymentHoldLost",
     "PaymentStepRefused",
     "PaymentStepRepeated",
     "PlanIncomplete",
+    "PlanOutdated",
     "QuantityExceedsRest",
     "RefundExceedsPaid",
+    "RefundNeedsHolder",
     "TenderUnitUnused",
     "UnknownOrderLine",
+    "UnknownPayment",
+    "UnknownPaymentStep",
     "UnknownPrice",
     "UnknownTender",
 ]
@@ -144,6 +165,68 @@ class UnknownTender(MisuseError):
         )
 
 
+@final
+@attrs.define
+class UnknownPayment(MisuseError):
+    """Something is to be done about an order whose payment was never begun (T5)."""
+
+    order: str
+
+    def __str__(self) -> str:
+        return (
+            f"No payment of order {shown(self.order)} was begun with this merchant. Plan it with "
+            "plan_payment() and begin with begin_checkout()."
+        )
+
+
+@final
+@attrs.define
+class UnknownPaymentStep(MisuseError):
+    """Something is said about a charge or a refund that the payment does not know (T5)."""
+
+    order: str
+    step: str
+    key: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"The payment of order {shown(self.order)} has no {self.step} {shown(self.key)}: it has "
+            f"{_listed(self.known)}. Pass the key that the {self.step} was recorded under."
+        )
+
+
+@final
+@attrs.define
+class ForeignPlan(MisuseError):
+    """A plan is to be carried out where it does not belong: another merchant or order (A16)."""
+
+    field: str
+    given: str
+    expected: str
+
+    def __str__(self) -> str:
+        return (
+            f"The plan is of {self.field} {shown(self.given)}, and this is {shown(self.expected)}. "
+            "Plan it here."
+        )
+
+
+@final
+@attrs.define
+class RefundNeedsHolder(MisuseError):
+    """A refund leads to new credit, and no account that paid says whose it is (T6)."""
+
+    order: str
+    amount: Balance
+
+    def __str__(self) -> str:
+        return (
+            f"The refund of order {shown(self.order)} gives {self.amount} of new credit, and no "
+            "credit paid for it that would say to whom. Pass holder=."
+        )
+
+
 # -- refusals ------------------------------------------------------------------------------
 
 
@@ -222,6 +305,59 @@ class ChargeOutstanding(RefusalError):
 
 @final
 @attrs.define
+class ChargeExceedsDue(RefusalError):
+    """More is to be charged than the plan still asks for (T5)."""
+
+    order: str
+    tender: str
+    amount: Money
+    due: Money
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot charge {self.amount} to {shown(self.tender)} for order {shown(self.order)}: "
+            f"{self.due} is outstanding there. Charges that are on their way count as made; look "
+            "up their answers."
+        )
+
+
+@final
+@attrs.define
+class ChargePending(RefusalError):
+    """A payment is to be planned anew, and nobody knows whether a charge was made (T5)."""
+
+    order: str
+    charges: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot plan order {shown(self.order)} anew: nobody knows yet whether "
+            f"{_listed(self.charges)} was charged. Ask "
+            "the processor, settle it as confirmed or failed, and plan with what is paid "
+            "already; or cancel, begin again, and give back what is confirmed late."
+        )
+
+
+@final
+@attrs.define
+class GivesBackTooMuch(RefusalError):
+    """More is given back of a charge than pays for nothing (T5)."""
+
+    order: str
+    charge: str
+    total: Money
+    most: Money
+
+    def __str__(self) -> str:
+        return (
+            f"Cannot record that {self.total} of charge {shown(self.charge)} of order "
+            f"{shown(self.order)} was given back in all: at most {self.most} of it pays for "
+            "nothing. Give back what `stranded` says; what paid for lines is refunded."
+        )
+
+
+@final
+@attrs.define
 class PaymentStepRefused(RefusalError):
     """A step that the payment's state does not allow (T5)."""
 
@@ -253,4 +389,70 @@ class PaymentStepRepeated(RefusalError):
             f"{self.step} {shown(self.name)} of order {shown(self.order)} is recorded as "
             f"{self.known}, and now it is said to be {self.given}. A repeat has to say the same; "
             "a new fact needs a key of its own."
+        )
+
+
+@final
+@attrs.define
+class PaymentHoldLost(RefusalError):
+    """What reserved the credit of an order is gone before it was captured (T5, A6)."""
+
+    order: str
+    tender: str
+    hold_id: str
+    can_be_planned_again: bool
+
+    def __str__(self) -> str:
+        then = (
+            "Nothing is captured, and all else that was held is released: plan again, with what "
+            "is charged already among the tenders (`paid_already`), and go on with `replan`."
+            if self.can_be_planned_again
+            else "A part of the order is captured: cancel the rest, and sell it as an order of its "
+            "own."
+        )
+        return (
+            f"The hold {self.hold_id} of {shown(self.tender)} for order {shown(self.order)} has "
+            f"lapsed or was released. {then}"
+        )
+
+
+@final
+@attrs.define
+class GiftCardChanged(RefusalError):
+    """A bought gift card has another rest than its refund was planned with (A7)."""
+
+    order: str
+    line: str
+    planned: Money
+    left: Money
+
+    def __str__(self) -> str:
+        return (
+            f"The gift card of line {shown(self.line)} of order {shown(self.order)} has "
+            f"{self.left} left, and {self.planned} of it was to be refunded. Only its whole "
+            "unspent rest goes back: load it and plan again."
+        )
+
+
+# -- conflicts -----------------------------------------------------------------------------
+
+
+@final
+@attrs.define
+class PlanOutdated(ConflictError):
+    """An account has moved on since the plan was made; nothing was done (T2)."""
+
+    retryable: ClassVar[bool] = False
+    """The same plan never fits again: load the accounts and plan anew."""
+
+    order: str
+    account: str
+    seen: int
+    version: int
+
+    def __str__(self) -> str:
+        return (
+            f"The plan for order {shown(self.order)} was made from version {self.seen} of account "
+            f"{self.account}, which is at version {self.version} now. Load the accounts and plan "
+            "again."
         )

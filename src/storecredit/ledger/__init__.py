@@ -38,6 +38,7 @@ from storecredit.ledger.closing import (
     Reopen,
 )
 from storecredit.ledger.command import (
+    NO_LOTS,
     NO_NAMES,
     Command,
     Names,
@@ -68,6 +69,11 @@ from storecredit.ledger.entry import (
     private_value,
     read_entry,
     root,
+)
+from storecredit.ledger.exact import (
+    CaptureExactly,
+    HoldExactly,
+    ResizeExactly,
 )
 from storecredit.ledger.expiring import (
     Expire,
@@ -203,6 +209,7 @@ __all__ = [
     "LONGEST",
     "LONGEST_NOTE",
     "NO_CONTEXT",
+    "NO_LOTS",
     "NO_NAMES",
     "OUTFLOWS",
     "OWED_EFFECT",
@@ -218,6 +225,7 @@ __all__ = [
     "Adjust",
     "Because",
     "Capture",
+    "CaptureExactly",
     "CapturePart",
     "CashOut",
     "Ceiling",
@@ -242,6 +250,7 @@ __all__ = [
     "Funding",
     "Held",
     "Hold",
+    "HoldExactly",
     "HoldId",
     "HoldStatus",
     "HoldView",
@@ -276,6 +285,7 @@ __all__ = [
     "ReleaseOrder",
     "Reopen",
     "Resize",
+    "ResizeExactly",
     "Restore",
     "RestoreInto",
     "ReverseIn",

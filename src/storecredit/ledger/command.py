@@ -27,9 +27,22 @@ class Names:
     lots: tuple[LotId, ...] = ()
     holds: tuple[HoldId, ...] = ()
     redemptions: tuple[EntryId, ...] = ()
+    open_lots: bool = True
+    """Whether the command looks at lots that it does not name."""
+
+    def needs_open_lots(self, account: Account) -> bool:
+        """
+        Tell whether the open lots of *account* have to be loaded, whatever else is.
+
+        A command that only adds a lot needs none: unless something is owed, which the others may
+        settle (A9), or held, which may lapse and go back to them (A6).
+        """
+        totals = account.totals
+        return bool(self.open_lots or account.owed or totals["held"] or totals["owed_held"])
 
 
 NO_NAMES: Final = Names()
+NO_LOTS: Final = Names(open_lots=False)
 
 
 class Command(Protocol):

@@ -1,13 +1,14 @@
 """A hold: value reserved for one order, and the table of its life."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, final
 
 import attrs
 
+from storecredit.errors import InvalidTerms
 from storecredit.ledger.ids import HoldId, LotId
 from storecredit.ledger.instants import read_instant, write_instant
 from storecredit.ledger.move import Move, What
@@ -43,6 +44,31 @@ class Draw:
 
     lot: LotId | None
     amount: int
+
+    def to_json(self) -> list[Any]:
+        """Return the draw as JSON data, the form that idempotency compares."""
+        return [self.lot, self.amount]
+
+
+def as_draws(draws: Iterable[Draw]) -> tuple[Draw, ...]:
+    """
+    Accept what is drawn of each lot, in the order in which it is to be drawn.
+
+    Raises:
+        InvalidTerms: No draw, one of nothing or less, or a lot that is named twice.
+    """
+    found = tuple(draws)
+    if not found or any(draw.amount <= 0 for draw in found):
+        raise InvalidTerms("draws", draws, "draws of more than nothing")
+    lots = [draw.lot for draw in found]
+    if len(set(lots)) < len(lots):
+        raise InvalidTerms("draws", draws, "draws that name each lot once")
+    return found
+
+
+def lots_of(draws: Iterable[Draw]) -> tuple[LotId, ...]:
+    """Return the lots that *draws* name."""
+    return tuple(draw.lot for draw in draws if draw.lot is not None)
 
 
 @final

@@ -127,7 +127,7 @@ class Capture:
         hold = live_hold(draft, self.hold)
         spent, rest = _split(draft, hold, self.amount)
         draft.give_back(hold, reversed(rest), lapsed=False)
-        _spend(draft, hold, spent)
+        spend_held(draft, hold, spent)
 
 
 @final
@@ -155,7 +155,7 @@ class CapturePart:
         """
         hold = live_hold(draft, self.hold)
         spent, _ = _split(draft, hold, self.amount)
-        _spend(draft, hold, spent)
+        spend_held(draft, hold, spent)
 
 
 @final
@@ -245,7 +245,8 @@ def _split(
     return tuple(first), tuple(rest)
 
 
-def _spend(draft: Draft, hold: Hold, draws: Iterable[Draw]) -> None:
+def spend_held(draft: Draft, hold: Hold, draws: Iterable[Draw]) -> None:
+    """Add the moves that spend *draws* of *hold*."""
     for draw in draws:
         what = What.OWED_CAPTURED if draw.lot is None else What.CAPTURED
         draft.add(what, draw.amount, draw.lot, hold=hold.id)

@@ -9,7 +9,7 @@ from storecredit.errors import ExpiryTooEarly, InvalidTerms
 from storecredit.ledger.account import AccountStatus
 from storecredit.ledger.arguments import Expiry, as_expiry, as_money, as_money_or_none, as_start
 from storecredit.ledger.ceilings import room_for
-from storecredit.ledger.command import NO_NAMES, Names, resolve_expiry
+from storecredit.ledger.command import NO_LOTS, Names, resolve_expiry
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import EntryKind
 from storecredit.ledger.move import What
@@ -38,8 +38,8 @@ class Issue:
 
     @property
     def names(self) -> Names:
-        """Nothing beyond what is open."""
-        return NO_NAMES
+        """Not even the open lots, as long as nothing is owed or held."""
+        return NO_LOTS
 
     def decide(self, draft: Draft) -> None:
         """

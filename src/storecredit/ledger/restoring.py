@@ -11,6 +11,7 @@ from storecredit.ledger.arguments import as_money_or_none
 from storecredit.ledger.command import Names
 from storecredit.ledger.draft import Draft
 from storecredit.ledger.entry import Entry, EntryKind
+from storecredit.ledger.hold import Draw, as_draws
 from storecredit.ledger.ids import EntryId, LotId, account_of
 from storecredit.ledger.lot import Lot, LotState
 from storecredit.ledger.move import Move, What
@@ -24,6 +25,9 @@ REDEMPTIONS: Final = frozenset({EntryKind.REDEEM, EntryKind.CAPTURE, EntryKind.C
 SPENT: Final = frozenset({What.REDEEMED, What.CAPTURED, What.OWED_INCURRED, What.OWED_CAPTURED})
 """The moves that a restore gives back."""
 
+_Moves = list[tuple[int, Move]]
+"""Moves of the redemption, each with its position in it."""
+
 
 @final
 @attrs.frozen(kw_only=True)
@@ -36,6 +40,10 @@ class Restore:
     """The entry that redeemed or captured the value."""
     amount: Money | None = attrs.field(default=None, converter=as_money_or_none)
     """Positive, at most what has not been restored yet; None for all of that."""
+    draws: tuple[Draw, ...] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(as_draws)
+    )
+    """What goes back of each lot, instead of an amount; None for last drawn first."""
     expired: ExpiredRestore | None = attrs.field(
         default=None, converter=attrs.converters.optional(as_expired_restore)
     )
@@ -56,7 +64,8 @@ class Restore:
 
     def decide(self, draft: Draft) -> None:
         """
-        Give value back: last drawn, first restored, each move up to what it took.
+        Give value back: last drawn, first restored, each move up to what it took; with draws, only
+        of the lots that they name.
 
         What was spent on the holder's limit is taken off what is owed; where that was settled
         already, it becomes a new lot: refund value if it was settled from outside, else goodwill.
@@ -64,8 +73,10 @@ class Restore:
         Raises:
             AccountFrozen, AccountClosed: Nothing new may come in.
             NotARedemption: The entry spent nothing.
+            InvalidTerms: Both an amount and draws.
             UnitMismatch, AmountNotPositive: The amount.
-            RestoreExceedsRedemption: More than the redemption took, less what was restored.
+            RestoreExceedsRedemption: More than the redemption took, less what was restored; with
+                draws, of a lot.
         """
         draft.require_status(AccountStatus.OPEN)
         if self.entry is None:
@@ -75,25 +86,44 @@ class Restore:
             raise NotARedemption(self.redemption, self.entry.kind)
         done = draft.account.restored.get(self.redemption, {})
         left = {of: move.amount - done.get(of, 0) - self.earlier.get(of, 0) for of, move in spent}
-        wanted = sum(left.values())
-        if self.amount is not None:
-            wanted = draft.minor(self.amount, "restore")
-        self._check_cap(draft, wanted, sum(left.values()), sum(move.amount for _, move in spent))
         fresh: list[tuple[LotId, int]] = []
-        for of, move in reversed(spent):
-            back = min(left[of], wanted)
-            if back:
-                fresh += self._give(draft, move, of, back)
-                wanted -= back
+        for wanted, among in self._wanted(draft, spent, left):
+            self._check_cap(draft, wanted, among, left)
+            rest = wanted
+            for of, move in reversed(among):
+                back = min(left[of], rest)
+                if back:
+                    fresh += self._give(draft, move, of, back)
+                    rest -= back
         draft.restored(self.redemption)
         draft.settle_from(fresh)
 
-    def _check_cap(self, draft: Draft, wanted: int, left: int, taken: int) -> None:
-        if not wanted or wanted > left:
+    def _wanted(
+        self, draft: Draft, spent: _Moves, left: Mapping[int, int]
+    ) -> list[tuple[int, _Moves]]:
+        """Return how much goes back, and of which moves."""
+        if self.draws is None:
+            if self.amount is None:
+                return [(sum(left.values()), spent)]
+            return [(draft.minor(self.amount, "restore"), spent)]
+        if self.amount is not None:
+            raise InvalidTerms("amount", str(self.amount), "None where draws are given")
+        return [
+            (draw.amount, [(of, move) for of, move in spent if move.lot == draw.lot])
+            for draw in self.draws
+        ]
+
+    def _check_cap(self, draft: Draft, wanted: int, among: _Moves, left: Mapping[int, int]) -> None:
+        most = sum(left[of] for of, _ in among)
+        if not wanted or wanted > most:
             money = draft.account.money
-            asked = money(taken if self.amount is None else wanted)
+            taken = sum(move.amount for _, move in among)
+            is_all = self.amount is None and self.draws is None
             raise RestoreExceedsRedemption(
-                self.redemption, asked, money(taken), money(taken - left)
+                self.redemption,
+                money(taken if is_all else wanted),
+                money(taken),
+                money(taken - most),
             )
 
     def _give(self, draft: Draft, move: Move, of: int, amount: int) -> list[tuple[LotId, int]]:

@@ -37,14 +37,22 @@ def _taking(taking: Taking | str) -> Taking:
     return taking if isinstance(taking, Taking) else one_of(Taking, "taking", taking)
 
 
-def _lines(lines: object) -> tuple[Line, ...] | None:
-    if lines is None:
-        return None
+def as_lines(lines: object) -> tuple[Line, ...]:
+    """
+    Accept order lines.
+
+    Raises:
+        InvalidTerms: Something that is none.
+    """
     given = tuple(lines) if isinstance(lines, Iterable) else (lines,)
     found = tuple(line for line in given if isinstance(line, Line))
     if len(found) < len(given):
         raise InvalidTerms("lines", lines, "a list of Line")
     return found
+
+
+def _lines(lines: object) -> tuple[Line, ...] | None:
+    return None if lines is None else as_lines(lines)
 
 
 def as_spender(spender: str | None) -> str | None:

@@ -4,8 +4,10 @@ from storecredit.service._explaining import Preview
 from storecredit.service._giving import Grant
 from storecredit.service._porting import BalancesImported
 from storecredit.service.about import About
+from storecredit.service.async_checkout import AsyncCheckout
 from storecredit.service.async_feed import AsyncFeed, AsyncFeedBatch
 from storecredit.service.async_store_credit import AsyncStoreCredit
+from storecredit.service.checkout import Checkout
 from storecredit.service.deliveries import (
     DeadLetter,
     Delivery,
@@ -30,10 +32,12 @@ from storecredit.service.wallet import WalletView
 __all__ = [
     "About",
     "Anchor",
+    "AsyncCheckout",
     "AsyncFeed",
     "AsyncFeedBatch",
     "AsyncStoreCredit",
     "BalancesImported",
+    "Checkout",
     "Counts",
     "DeadLetter",
     "Delivery",

@@ -15,6 +15,7 @@ from storecredit.errors import (
     FutureInstant,
     InvalidTerms,
     JournalBroken,
+    StorageUnavailable,
     UnitRedefined,
     UnknownLot,
 )
@@ -132,18 +133,31 @@ class Door:
     # Running
 
     def _write(self, work: Callable[[UnitOfWork], _T]) -> _T:
-        """Run *work* in one transaction, again with a growing pause while others are faster (S5)."""
-        for attempt in range(1, self._attempts):
+        """
+        Run *work* in one transaction, again with a growing pause while others are faster (S5).
+
+        Raises:
+            ConflictError: Others were faster each time; or nobody knows whether an attempt was
+                committed, and the storage is gone since.
+        """
+        unanswered: ConflictError | None = None
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 with self.storage.transaction() as unit:
                     return work(unit)
+            except StorageUnavailable:
+                # It would say that nothing was changed.
+                if unanswered is not None:
+                    raise unanswered from None
+                raise
             except ConflictError as conflict:
-                if not conflict.retryable:
+                if attempt >= self._attempts or not conflict.retryable:
                     raise
-                pause = min(0.002 * 2**attempt, _LONGEST_PAUSE)
-                self._sleep(random.uniform(0, pause))
-        with self.storage.transaction() as unit:
-            return work(unit)
+                unanswered = conflict if conflict.may_be_done else unanswered
+            pause = min(0.002 * 2**attempt, _LONGEST_PAUSE)
+            self._sleep(random.uniform(0, pause))
 
     def _run(self, holder: str, unit: Unit, command: Command, key: str, about: About) -> Receipt:
         """Carry out *command* on the account of *holder* in *unit*."""
@@ -151,7 +165,7 @@ class Door:
         require_text("holder", holder)
 
         def work(tx: UnitOfWork) -> Receipt:
-            return self._do(tx, self._load(tx, holder, unit, asked.key, command.names), asked)
+            return self._do(tx, self._load_for(tx, holder, unit, asked), asked)
 
         return self._write(work)
 
@@ -232,6 +246,13 @@ class Door:
         return at
 
     # Loading
+
+    def _load_for(self, tx: Reader, holder: str, unit: Unit, asked: Asked) -> Loaded:
+        """Load what *asked* needs; a ceiling counts what all open lots are worth (A11)."""
+        names = asked.command.names
+        if not names.open_lots and self.merchant.ceiling(unit) is not None:
+            names = attrs.evolve(names, open_lots=True)
+        return self._load(tx, holder, unit, asked.key, names)
 
     def _load(
         self, tx: Reader, holder: str, unit: Unit, key: str, names: Names = NO_NAMES

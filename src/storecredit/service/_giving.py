@@ -190,22 +190,8 @@ class Giving(Door):
             expired=expired,
         )
         asked = self._ask(command, key, about)
-        origin_id = self._account_of(redemption, UnknownEntry)
-
-        def work(tx: UnitOfWork) -> Receipt:
-            origin = tx.account_by_id(self.merchant.id, origin_id)
-            entry = None if origin is None else tx.entry_by_id(origin, entry_id)
-            if origin is None or entry is None:
-                raise UnknownEntry(redemption)
-            named = attrs.evolve(command, entry=entry)
-            survivor = self._survivor(tx, origin)
-            if survivor is not origin:
-                named = self._with_what_was_merged(tx, named, origin_id)
-            target = tx.account_by_id(self.merchant.id, survivor.id, names=named.names) or survivor
-            repeated = self._repeated_on_the_way(tx, origin, asked.key)
-            return self._do(tx, repeated or Loaded(target), attrs.evolve(asked, command=named))
-
-        return self._write(work)
+        self._account_of(redemption, UnknownEntry)
+        return self._write(lambda tx: self._restore_in(tx, command, asked))
 
     def reinstate(
         self,
@@ -263,11 +249,27 @@ class Giving(Door):
 
         def work(tx: UnitOfWork) -> tuple[Receipt, ...]:
             return tuple(
-                self._do(tx, self._load(tx, holder, unit, each.key), each)
+                self._do(tx, self._load_for(tx, holder, unit, each), each)
                 for holder, unit, each in asked
             )
 
         return self._write(work) if asked else ()
+
+    def _restore_in(self, tx: UnitOfWork, command: Restore, asked: Asked) -> Receipt:
+        """Carry out a restore in a transaction that may do more than that."""
+        redemption = command.redemption
+        origin_id = self._account_of(redemption, UnknownEntry)
+        origin = tx.account_by_id(self.merchant.id, origin_id)
+        entry = None if origin is None else tx.entry_by_id(origin, redemption)
+        if origin is None or entry is None:
+            raise UnknownEntry(redemption)
+        named = attrs.evolve(command, entry=entry)
+        survivor = self._survivor(tx, origin)
+        if survivor is not origin:
+            named = self._with_what_was_merged(tx, named, origin_id)
+        target = tx.account_by_id(self.merchant.id, survivor.id, names=named.names) or survivor
+        repeated = self._repeated_on_the_way(tx, origin, asked.key)
+        return self._do(tx, repeated or Loaded(target), attrs.evolve(asked, command=named))
 
     def _with_what_was_merged(self, tx: UnitOfWork, command: Restore, origin: AccountId) -> Restore:
         """Add what the merged accounts know: the lots, and what each has given back (A7, A17)."""

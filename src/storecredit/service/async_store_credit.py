@@ -3,15 +3,26 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final, final
+from typing import Final, Unpack, final
 
-from storecredit.ledger import Merchant
+from storecredit.ledger import Funding, Merchant
 from storecredit.service._awaiting import Awaiting, awaits, iterates
+from storecredit.service.about import About
+from storecredit.service.async_checkout import AsyncCheckout
 from storecredit.service.async_feed import AsyncFeed
 from storecredit.service.store_credit import StoreCredit
 from storecredit.storage.protocols import AsyncStorage
+from storecredit.tenders import (
+    Aim,
+    CreditRule,
+    Order,
+    PaymentPlan,
+    PaymentState,
+    PlanPart,
+    Tender,
+)
 from storecredit.values import Period
 
 
@@ -201,6 +212,101 @@ class AsyncStoreCredit(Awaiting):
     @awaits(StoreCredit.merge)
     def merge(self) -> None:
         """As `StoreCredit.merge`."""
+
+    # Checking out
+
+    @awaits(StoreCredit.tender)
+    def tender(self) -> None:
+        """As `StoreCredit.tender`."""
+
+    def plan_payment(
+        self,
+        order: Order,
+        tenders: Iterable[Tender] | Tender,
+        *,
+        at: datetime | None = None,
+        channel: str | None = None,
+        prices: Mapping[str, int] | Aim | str | None = None,
+        rules: Iterable[CreditRule] = (),
+        as_discount: Iterable[Funding | str] = (),
+        reductions: Iterable[PlanPart] = (),
+        spender: str | None = None,
+    ) -> PaymentPlan:
+        """
+        As `StoreCredit.plan_payment`, which reads nothing that has to be waited for.
+
+        Raises:
+            As `StoreCredit.plan_payment`.
+        """
+        return self._credit.plan_payment(
+            order,
+            tenders,
+            at=at,
+            channel=channel,
+            prices=prices,
+            rules=rules,
+            as_discount=as_discount,
+            reductions=reductions,
+            spender=spender,
+        )
+
+    async def begin_checkout(
+        self,
+        plan: PaymentPlan,
+        *,
+        key: str,
+        lapses: Period | datetime | None = None,
+        spender: str | None = None,
+        **about: Unpack[About],
+    ) -> AsyncCheckout:
+        """
+        As `StoreCredit.begin_checkout`; the steps of the checkout are awaited.
+
+        Raises:
+            As `StoreCredit.begin_checkout`.
+        """
+        begun = await self._storage.run(
+            lambda: self._credit.begin_checkout(
+                plan, key=key, lapses=lapses, spender=spender, **about
+            )
+        )
+        return AsyncCheckout(begun, self._storage)
+
+    async def checkout(self, order: str) -> AsyncCheckout:
+        """
+        As `StoreCredit.checkout`; the steps of the checkout are awaited.
+
+        Raises:
+            As `StoreCredit.checkout`.
+        """
+        found = await self._storage.run(lambda: self._credit.checkout(order))
+        return AsyncCheckout(found, self._storage)
+
+    async def find_checkout(self, order: str) -> AsyncCheckout | None:
+        """
+        As `StoreCredit.find_checkout`; the steps of the checkout are awaited.
+
+        Raises:
+            As `StoreCredit.find_checkout`.
+        """
+        found = await self._storage.run(lambda: self._credit.find_checkout(order))
+        return None if found is None else AsyncCheckout(found, self._storage)
+
+    async def checkouts(
+        self, *, state: PaymentState | str | None = None
+    ) -> AsyncIterator[AsyncCheckout]:
+        """
+        As `StoreCredit.checkouts`, for an ``async for``; their steps are awaited.
+
+        Raises:
+            As `StoreCredit.checkouts`.
+        """
+        async for found in self._all_checkouts(state=state):
+            yield AsyncCheckout(found, self._storage)
+
+    @iterates(StoreCredit.checkouts)
+    def _all_checkouts(self) -> None:
+        """Yield the checkouts as they are without awaiting."""
 
     # Explaining
 

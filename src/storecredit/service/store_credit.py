@@ -2,10 +2,10 @@
 
 from typing import final
 
+from storecredit.service._checking_out import CheckingOut
 from storecredit.service._correcting import Correcting
 from storecredit.service._explaining import Explaining
 from storecredit.service._feeding import Feeding
-from storecredit.service._giving import Giving
 from storecredit.service._keeping import Keeping
 from storecredit.service._moving import Moving
 from storecredit.service._porting import Porting
@@ -15,7 +15,7 @@ from storecredit.service._spending import Spending
 
 @final
 class StoreCredit(
-    Giving, Spending, Correcting, Moving, Explaining, Reading, Keeping, Feeding, Porting
+    CheckingOut, Spending, Correcting, Moving, Explaining, Reading, Keeping, Feeding, Porting
 ):
     """
     Store credit, points and open balances of one merchant of record.
@@ -27,6 +27,8 @@ class StoreCredit(
     - giving: `issue`, `issue_many`, `issue_each`, `restore`, `reinstate`
     - spending: `redeem`, `hold`, `resize`, `capture`, `capture_part`, `release`,
       `release_order`
+    - checking out: `tender`, `plan_payment`, `begin_checkout`, `checkout`,
+      `find_checkout`, `checkouts`
     - correcting: `revoke`, `adjust`, `extend_expiry`, `cash_out`, `refund_bought`, `settle`,
       `set_limit`, `set_spenders`, `freeze`, `close`, `reopen`
     - moving: `transfer`, `reverse_transfer`, `convert`, `merge`

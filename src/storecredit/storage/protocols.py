@@ -7,7 +7,7 @@ An adapter keeps rows and decides nothing. The numbered duties are executable: s
 1. `transaction` is all or nothing over every account and record it touches (S1).
 2. `append` refuses a change that does not follow the stored version (S2).
 3. Loading reads open lots, active holds and the rows that `Names` names, and nothing that grows
-   with the journal (S3).
+   with the journal (S3). Open lots may stay away where `Names.needs_open_lots` says so.
 4. An account never holds two entries with one key (S4).
 5. Journal rows are only ever inserted (S6). Private fields lie beside them and can be erased.
 6. `Reader.whole` and `UnitOfWork.rebuild` give and replace the state that a replay leads to (S6).

@@ -3,7 +3,7 @@
 from storecredit.tenders.discount import (
     Discount,
 )
-from storecredit.tenders.facts import Captured, ChargeFact, HeldTender
+from storecredit.tenders.facts import Begun, Captured, ChargeFact, HeldTender, Stranded
 from storecredit.tenders.life import TRANSITIONS, PaymentState, PaymentStep
 from storecredit.tenders.lines import (
     LineKind,
@@ -15,6 +15,7 @@ from storecredit.tenders.order import (
 from storecredit.tenders.payment import (
     Answer,
     Destination,
+    ExternalRefund,
     LineQuantity,
     Payment,
     RefundPart,
@@ -43,7 +44,6 @@ from storecredit.tenders.reasons import (
 )
 from storecredit.tenders.record import PaymentRecord
 from storecredit.tenders.refund_plan import (
-    ExternalRefund,
     RefundPlan,
     Unplaced,
     UnplacedBecause,
@@ -89,6 +89,7 @@ __all__ = [
     "Aim",
     "AlreadyPaid",
     "Answer",
+    "Begun",
     "Beyond",
     "Captured",
     "Charge",
@@ -130,6 +131,7 @@ __all__ = [
     "Return",
     "SeenVersion",
     "ShortfallRule",
+    "Stranded",
     "Tender",
     "TenderKind",
     "TenderRule",

@@ -12,7 +12,7 @@ from storecredit.tenders.refund_request import RefundItem
 from storecredit.tenders.refund_rules import Beyond
 from storecredit.tenders.rest import Rest
 from storecredit.tenders.spreading import share_of
-from storecredit.values import Balance, Money, Unit
+from storecredit.values import AnyMoney, Balance, Money, Unit
 
 
 def is_gift_card(payment: Payment, line: str) -> bool:
@@ -25,7 +25,7 @@ class Asked:
     """What comes back, by line and unit, as far as it was paid and is not returned yet."""
 
     def __init__(
-        self, payment: Payment, beyond: Beyond, unspent: Mapping[str, Money | Balance]
+        self, payment: Payment, beyond: Beyond, unspent: Mapping[str, AnyMoney | Balance]
     ) -> None:
         for line in unspent:
             payment.line(line)
@@ -132,8 +132,8 @@ class Asked:
             self.lines[line, unit] = self.lines.get((line, unit), 0) + share
 
 
-def _amounts(unspent: Money | Balance) -> tuple[Money, ...]:
-    return (unspent,) if isinstance(unspent, Money) else tuple(unspent)
+def _amounts(unspent: AnyMoney | Balance) -> tuple[Money, ...]:
+    return unspent.amounts if isinstance(unspent, Balance) else (Money.coerce(unspent),)
 
 
 def _share(rest: int, quantity: int, left: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from storecredit.tenders.facts import ChargeFact
+from storecredit.tenders.facts import ChargeFact, Stranded
 from storecredit.tenders.payment import Answer
 from storecredit.tenders.plan import Charge, PaymentPlan
 from storecredit.values import Money, Unit
@@ -13,7 +13,7 @@ def charged(
 ) -> int:
     """Return what charges of *tender* under plan number *plan* come to that have these *answers*."""
     return sum(
-        charge.amount.minor
+        charge.kept.minor
         for charge in charges
         if charge.plan == plan
         and charge.tender == tender
@@ -48,8 +48,8 @@ def outstanding(
 
 def stranded(
     plan: PaymentPlan, charges: Collection[ChargeFact], number: int, lines: Collection[str]
-) -> tuple[Charge, ...]:
-    """Return, by their keys, the confirmed charges as far as they pay for nothing of *lines*."""
+) -> tuple[Stranded, ...]:
+    """Return the confirmed charges as far as they pay for nothing of *lines*."""
     left: dict[tuple[str, Unit], int] = {}
     found = []
     for charge in charges:
@@ -61,8 +61,10 @@ def stranded(
         needed = left.get((of, unit))
         if needed is None:
             needed = needed_of(plan, of, unit, lines)
-        kept = min(needed, charge.amount.minor)
+        kept = min(needed, charge.kept.minor)
         left[of, unit] = needed - kept
-        if kept < charge.amount.minor:
-            found.append(Charge(charge.id, Money.of_minor(charge.amount.minor - kept, unit)))
+        if kept < charge.kept.minor:
+            amount = Money.of_minor(charge.kept.minor - kept, unit)
+            total = amount if charge.given_back is None else charge.given_back + amount
+            found.append(Stranded(charge.id, charge.tender, amount, total))
     return tuple(found)

@@ -20,6 +20,46 @@ class ChargeFact:
     plan: int = 0
     """Under which of the payment's plans it is made, from 0."""
     answer: Answer = Answer.PENDING
+    given_back: Money | None = None
+    """What of it the host has given back, because it paid for nothing."""
+
+    @property
+    def kept(self) -> Money:
+        """What is charged and was not given back."""
+        return self.amount if self.given_back is None else self.amount - self.given_back
+
+
+@final
+@attrs.frozen
+class Stranded:
+    """What of a confirmed charge pays for nothing: the host gives it back."""
+
+    charge: str
+    """The key of the charge."""
+    tender: str
+    amount: Money
+    """What is to be given back now."""
+    total: Money
+    """What has been given back of that charge in all, once that is done."""
+
+    @property
+    def key(self) -> str:
+        """
+        The key for the processor: the same until it is recorded, or more of the charge strands (A12).
+
+        So give back and record before anything else is done with the payment.
+        """
+        return f"{self.charge}/back/{self.total.minor}"
+
+
+@final
+@attrs.frozen
+class Begun:
+    """One plan of a payment: the key that it was begun with, and what it was."""
+
+    key: str
+    digest: str
+    """The SHA-256 of the plan's JSON form, in hexadecimal digits."""
 
 
 @final

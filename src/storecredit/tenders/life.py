@@ -21,7 +21,7 @@ class PaymentState(enum.StrEnum):
     COMPLETED = "completed"
     """Everything that shall be captured is; only refunds follow."""
     CANCELLED = "cancelled"
-    """Everything that was held is released; nothing was captured."""
+    """Everything that was held is released; nothing was captured. A new plan may follow."""
 
 
 @final
@@ -29,7 +29,7 @@ class PaymentStep(enum.StrEnum):
     """What may happen to a payment."""
 
     REPLAN = "replan"
-    """The cart has changed, or a hold was lost: there is a new plan."""
+    """The cart has changed, a hold was lost, or the customer is back: there is a new plan."""
     HOLD = "hold"
     LOSE_HOLD = "lose_hold"
     """A hold lapsed, while the host was charging for example: plan again."""
@@ -37,6 +37,8 @@ class PaymentStep(enum.StrEnum):
     """The host is about to charge an external tender."""
     SETTLE_CHARGE = "settle_charge"
     """The processor has answered; it may do so at any time, however late."""
+    GIVE_BACK = "give_back"
+    """The host has given back a charge that paid for nothing."""
     CAPTURE = "capture"
     """Some lines are captured, with a shipment for example."""
     COMPLETE = "complete"
@@ -58,12 +60,19 @@ _COMPLETED, _CANCELLED = PaymentState.COMPLETED, PaymentState.CANCELLED
 
 TRANSITIONS: Final[Mapping[PaymentState, Mapping[PaymentStep, PaymentState]]] = MappingProxyType(
     {
-        _PLANNED: _row(replan=_PLANNED, hold=_HELD, settle_charge=_PLANNED, cancel=_CANCELLED),
+        _PLANNED: _row(
+            replan=_PLANNED,
+            hold=_HELD,
+            settle_charge=_PLANNED,
+            give_back=_PLANNED,
+            cancel=_CANCELLED,
+        ),
         _HELD: _row(
             replan=_PLANNED,
             lose_hold=_PLANNED,
             charge=_CHARGING,
             settle_charge=_HELD,
+            give_back=_HELD,
             capture=_PARTLY,
             complete=_COMPLETED,
             cancel=_CANCELLED,
@@ -73,6 +82,7 @@ TRANSITIONS: Final[Mapping[PaymentState, Mapping[PaymentStep, PaymentState]]] = 
             lose_hold=_PLANNED,
             charge=_CHARGING,
             settle_charge=_CHARGING,
+            give_back=_CHARGING,
             capture=_PARTLY,
             complete=_COMPLETED,
             cancel=_CANCELLED,
@@ -80,14 +90,20 @@ TRANSITIONS: Final[Mapping[PaymentState, Mapping[PaymentStep, PaymentState]]] = 
         _PARTLY: _row(
             charge=_PARTLY,
             settle_charge=_PARTLY,
+            give_back=_PARTLY,
             capture=_PARTLY,
             complete=_COMPLETED,
             cancel=_COMPLETED,
             refund=_PARTLY,
             settle_refund=_PARTLY,
         ),
-        _COMPLETED: _row(settle_charge=_COMPLETED, refund=_COMPLETED, settle_refund=_COMPLETED),
-        _CANCELLED: _row(settle_charge=_CANCELLED),
+        _COMPLETED: _row(
+            settle_charge=_COMPLETED,
+            give_back=_COMPLETED,
+            refund=_COMPLETED,
+            settle_refund=_COMPLETED,
+        ),
+        _CANCELLED: _row(replan=_PLANNED, settle_charge=_CANCELLED, give_back=_CANCELLED),
     }
 )
 """What each step leads to, state by state; what is not here is refused."""

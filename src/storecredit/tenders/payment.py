@@ -65,6 +65,19 @@ class LineQuantity:
 
 
 @final
+@attrs.frozen
+class ExternalRefund:
+    """What the host has to give back through an external tender, under a key of its own."""
+
+    tender: str
+    amount: Money
+    key: str
+    """The same for the same refund and tender, so that the processor knows a repeat (A12)."""
+    refund: str
+    """The key of the refund that it is a part of."""
+
+
+@final
 @attrs.frozen(kw_only=True)
 class Return:
     """One refund of a payment, as carried out: what it returned, or reserves until it is known."""
@@ -75,6 +88,8 @@ class Return:
     quantities: tuple[LineQuantity, ...] = ()
     taken_back: tuple[LineAmount, ...] = ()
     """Of the points that the order had earned, what was taken back or made up for, by line."""
+    goodwill: tuple[Money, ...] = ()
+    """What went beyond what was paid."""
     external: tuple[str, ...] = ()
     """The tenders that the host has to give something back through."""
     pending: tuple[str, ...] = ()
@@ -82,15 +97,43 @@ class Return:
     failed: tuple[str, ...] = ()
     """Those that gave nothing back: their parts are free again."""
 
+    def is_of(self, other: "Return") -> bool:
+        """Tell whether *other* asks for the same, whatever is known of the answers by now."""
+        mine, theirs = (
+            (each.parts, each.quantities, each.taken_back, each.goodwill) for each in (self, other)
+        )
+        return mine == theirs
+
     def counts(self, part: RefundPart) -> bool:
         """Tell whether *part* is returned or reserved."""
         return part.to is not Destination.TENDER or part.tender not in self.failed
+
+    @property
+    def instructions(self) -> tuple[ExternalRefund, ...]:
+        """What the host has to give back and has no answer about, by tender and unit, with keys."""
+        found = list[ExternalRefund]()
+        for tender in self.pending:
+            amounts = [
+                part.amount
+                for part in self.parts
+                if part.tender == tender and part.to is Destination.TENDER
+            ]
+            found += [
+                ExternalRefund(tender, amount, refund_key(self.id, tender, amount), self.id)
+                for amount in Balance.of(*amounts)
+            ]
+        return tuple(found)
 
     def answer_of(self, tender: str) -> Answer:
         """Return what is known of the part that goes back through *tender*."""
         if tender in self.pending:
             return Answer.PENDING
         return Answer.FAILED if tender in self.failed else Answer.CONFIRMED
+
+
+def refund_key(key: str, tender: str, amount: Money) -> str:
+    """Return the key under which a processor is asked to give back a part of the refund *key*."""
+    return f"{key}/{tender}/{amount.unit.code}"
 
 
 @final

@@ -1,18 +1,24 @@
 """The plan of a payment: what each tender pays of each line, what is left, and why (T2)."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, final
 
 import attrs
 
+from storecredit.ledger.canonical import canonical
 from storecredit.ledger.terms import Funding, Line
 from storecredit.tenders.json_form import read_form, write_form
 from storecredit.tenders.lines import LineKind
 from storecredit.tenders.reasons import Reason
 from storecredit.tenders.rules import Aim, Choosing
 from storecredit.tenders.tender import TenderKind
-from storecredit.values import Balance, Money
+from storecredit.values import AnyMoney, Balance, Money
+
+
+def _money(amount: AnyMoney) -> Money:
+    return Money.coerce(amount)
 
 
 @final
@@ -98,10 +104,15 @@ class SeenVersion:
 @final
 @attrs.frozen
 class LineAmount:
-    """An amount of a line."""
+    """
+    An amount of a line.
+
+    Raises:
+        ArgumentRefused: It is no money.
+    """
 
     line: str
-    amount: Money
+    amount: Money = attrs.field(converter=_money)
 
 
 @final
@@ -166,11 +177,17 @@ class PaymentPlan:
             *(part.amount for part in (*self.reductions, *self.parts) if part.tender == tender)
         )
 
-    def draws(self, tender: str) -> tuple[tuple[str | None, Money], ...]:
-        """Return what is taken of each lot of *tender*, in the order of use, for its hold."""
+    def draws(
+        self, tender: str, *, lines: Collection[str] | None = None
+    ) -> tuple[tuple[str | None, Money], ...]:
+        """
+        Return what is taken of each lot of *tender*, in the order of use.
+
+        For all lines that is what to hold, for some *lines* what to capture with them.
+        """
         found: dict[str | None, Money] = {}
         for part in (*self.reductions, *self.parts):
-            if part.tender == tender:
+            if part.tender == tender and (lines is None or part.line in lines):
                 before = found.get(part.lot)
                 found[part.lot] = part.amount if before is None else before + part.amount
         return tuple((lot, amount) for lot, amount in found.items() if amount.is_positive)
@@ -203,3 +220,8 @@ class PaymentPlan:
             TextUnreadable: It is no such form.
         """
         return read_form(cls, form)
+
+
+def digest_of(plan: PaymentPlan) -> str:
+    """Return the SHA-256 of the plan's canonical JSON form, in hexadecimal digits."""
+    return hashlib.sha256(canonical(plan.to_json()).encode()).hexdigest()

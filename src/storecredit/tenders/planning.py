@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from storecredit.errors import InvalidTender, TenderUnitUnused
 from storecredit.ledger.arguments import one_of
@@ -21,7 +22,7 @@ from storecredit.values import Money, Unit, instant
 
 def plan_payment(
     order: Order,
-    tenders: Iterable[Tender],
+    tenders: Iterable[Tender] | Tender,
     *,
     merchant: Merchant,
     at: datetime,
@@ -113,8 +114,8 @@ def plan_payment(
     )
 
 
-def _tenders(tenders: Iterable[Tender], merchant: Merchant) -> tuple[Tender, ...]:
-    found = tuple(tenders)
+def _tenders(tenders: object, merchant: Merchant) -> tuple[Tender, ...]:
+    found: tuple[Any, ...] = tuple(tenders) if isinstance(tenders, Iterable) else (tenders,)
     for tender in found:
         if not isinstance(tender, Credit | Coupon | AlreadyPaid | External):
             raise InvalidTender("tenders", tender, "Credit, Coupon, AlreadyPaid or External")

@@ -8,7 +8,15 @@ import attrs
 
 from storecredit.ledger.texts import require_key
 from storecredit.tenders.json_form import read_form, write_form
-from storecredit.tenders.payment import Destination, LineQuantity, Payment, RefundPart, Return
+from storecredit.tenders.payment import (
+    Destination,
+    ExternalRefund,
+    LineQuantity,
+    Payment,
+    RefundPart,
+    Return,
+    refund_key,
+)
 from storecredit.tenders.plan import LineAmount
 from storecredit.tenders.tender import TenderKind
 from storecredit.values import Balance, Money
@@ -38,17 +46,6 @@ class Unplaced:
 
 
 @final
-@attrs.frozen
-class ExternalRefund:
-    """What the host has to give back through an external tender, under a key of its own."""
-
-    tender: str
-    amount: Money
-    key: str
-    """The same for the same refund and tender, so that the processor knows a repeat (A12)."""
-
-
-@final
 @attrs.frozen(kw_only=True)
 class RefundPlan:
     """
@@ -58,6 +55,7 @@ class RefundPlan:
     """
 
     order: str
+    merchant: str
     parts: tuple[RefundPart, ...]
     quantities: tuple[LineQuantity, ...] = ()
     unplaced: tuple[Unplaced, ...] = ()
@@ -95,7 +93,7 @@ class RefundPlan:
             if tender.kind is not TenderKind.EXTERNAL and tender.kind is not TenderKind.COUPON:
                 continue
             found += [
-                ExternalRefund(tender.id, amount, f"{key}/{tender.id}/{amount.unit.code}")
+                ExternalRefund(tender.id, amount, refund_key(key, tender.id, amount), key)
                 for amount in self.tender(tender.id)
             ]
         return tuple(found)
@@ -108,6 +106,7 @@ class RefundPlan:
             parts=self.parts,
             quantities=self.quantities,
             taken_back=self.taken_back,
+            goodwill=self.goodwill,
             external=tuple(asked),
             pending=tuple(asked),
         )

@@ -151,6 +151,10 @@ class RefundRules:
             )
 
 
+def _reachable(amount: AnyMoney) -> Money:
+    return not_negative("earned.reachable", amount)
+
+
 def _line_amounts(lines: Iterable[LineAmount]) -> tuple[LineAmount, ...]:
     return listed("earned.lines", lines, LineAmount)
 
@@ -162,12 +166,13 @@ class Earned:
     Points that the order earned and a refund takes back in proportion, line by line (T6).
 
     Raises:
-        InvalidTender: Amounts in several units, or a rate for another unit.
+        InvalidTender: A negative amount, amounts in several units, or a rate for another unit.
+        ArgumentRefused: An amount is no money.
     """
 
     lines: tuple[LineAmount, ...] = attrs.field(converter=_line_amounts)
     """By line, what it earned."""
-    reachable: Money
+    reachable: Money = attrs.field(converter=_reachable)
     """How many can be taken back from the account as it is now."""
     rate: PayingRate | None = None
     """What a missing point is worth, to lower a refund by; None lowers nothing."""

@@ -23,7 +23,7 @@ from storecredit.tenders.refund_rules import (
 from storecredit.tenders.rest import is_at_rate, refund_of
 from storecredit.tenders.spreading import by_hand, over_tenders, share_of
 from storecredit.tenders.tender import TenderKind
-from storecredit.values import Balance, CustomUnit, Money, Unit
+from storecredit.values import AnyMoney, Balance, CustomUnit, Money, Unit
 
 DEFAULT_RULES: Final = RefundRules()
 
@@ -33,7 +33,7 @@ def plan_refund(
     request: RefundRequest,
     *,
     rules: RefundRules = DEFAULT_RULES,
-    unspent: Mapping[str, Money | Balance] | None = None,
+    unspent: Mapping[str, AnyMoney | Balance] | None = None,
     earned: Earned | None = None,
 ) -> RefundPlan:
     """
@@ -60,6 +60,7 @@ def plan_refund(
         RefundExceedsPaid: More than was paid and not returned, and the rules refuse that.
         UnknownTender: A tender named by hand did not pay.
         InvalidTender: The amounts by hand are not what is refunded.
+        ArgumentRefused: What is unspent is no money.
     """
     asked = Asked(payment, rules.beyond, {} if unspent is None else unspent)
     for item in request.items:
@@ -71,6 +72,7 @@ def plan_refund(
     taken_back, missing, parts = claw_back(asked.rest, parts, earned, rules.shortfall)
     return RefundPlan(
         order=payment.order,
+        merchant=payment.merchant,
         parts=tuple(parts),
         quantities=tuple(asked.quantities),
         unplaced=tuple(asked.unplaced),

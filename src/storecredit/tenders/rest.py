@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Final, final
 
-from storecredit.tenders.payment import Payment, RefundPart
+from storecredit.errors import QuantityExceedsRest, RefundExceedsPaid
+from storecredit.tenders.payment import Payment, RefundPart, Return
 from storecredit.tenders.plan import PlanPart
-from storecredit.values import Money, Unit
+from storecredit.values import Balance, Money, Unit
 
 _Key = tuple[str, str | None, str, Unit, bool]
 
@@ -59,6 +60,14 @@ class Rest:
         """Return what is left of *parts* in all."""
         return sum(self._left[_key(part)] for part in parts)
 
+    def overdrawn(self) -> str | None:
+        """Return the tender of which more was taken than it paid of some line, or None."""
+        taken = [
+            *((key[0], left) for key, left in self._left.items()),
+            *((of[0], left) for of, left in self._points.items()),
+        ]
+        return next((tender for tender, left in taken if left < 0), None)
+
     def pieces(self, line: str) -> int:
         """Return how many pieces of *line* have not come back yet."""
         back = sum(
@@ -77,6 +86,40 @@ class Rest:
             for each in returned.taken_back
             if each.line == line
         )
+
+
+def require_left(payment: Payment, returned: Return) -> None:
+    """
+    Require that a refund takes no more than *payment* has left, part by part and piece by piece.
+
+    Raises:
+        UnknownOrderLine: Pieces of a line come back of which nothing is paid.
+        QuantityExceedsRest: More pieces than have not come back yet.
+        RefundExceedsPaid: More than a tender has paid of a line and did not get back.
+    """
+    rest = Rest(payment)
+    for each in returned.quantities:
+        left = rest.pieces(each.line)
+        if each.quantity > left:
+            bought = payment.line(each.line).quantity
+            raise QuantityExceedsRest(each.line, each.quantity, bought, bought - left)
+    for part in returned.parts:
+        rest.take(part)
+    tender = rest.overdrawn()
+    if tender is not None:
+        of_tender = [part.covers for part in returned.parts if part.tender == tender]
+        unit = of_tender[0].unit
+        paid = [part.covers for part in payment.parts if part.tender == tender]
+        back = [
+            part.covers
+            for each in payment.returns
+            for part in each.parts
+            if part.tender == tender and each.counts(part) and not part.is_reduction
+        ]
+        wanted, paid_in_all, returned_so_far = (
+            Balance.of(*amounts)[unit] for amounts in (of_tender, paid, back)
+        )
+        raise RefundExceedsPaid(payment.order, wanted, paid_in_all, returned_so_far, tender)
 
 
 def is_at_rate(part: PlanPart) -> bool:

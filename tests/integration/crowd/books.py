@@ -83,7 +83,9 @@ class Books:
 
     def shown(self) -> str:
         """Say how far the shoppers came."""
-        return f"done {[len(book.did) for book in self.every]}, met {dict(self.met())}"
+        done = [len(book.did) for book in self.every]
+        replayed = sum(each["replayed"] for each in self.did())
+        return f"done {done}, {replayed} of them by an earlier try, met {dict(self.met())}"
 
     # What there has to be
 

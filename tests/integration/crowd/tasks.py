@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from crowd.checkouts import pay_own_orders, pay_the_same_orders, pay_until_killed
 from crowd.clients import Client
 from crowd.shoppers import ask_again, shop
 from storecredit import Money, StoreCredit
@@ -201,5 +202,6 @@ TASKS = {
     for task in (
         *(spend, hold, capture, capture_parts, transfer, lock_two, spend_of_two),
         *(spend_with_one_key, shop, ask_again),
+        *(pay_the_same_orders, pay_own_orders, pay_until_killed),
     )
 }

@@ -8,8 +8,15 @@ from datetime import UTC, datetime
 import pytest
 
 from storecredit import StoreCredit
-from storecredit.errors import ConcurrentChange, InsufficientCredit, NaiveInstant, StorageBusy
+from storecredit.errors import (
+    ConcurrentChange,
+    InsufficientCredit,
+    NaiveInstant,
+    StorageBusy,
+    StorageUnavailable,
+)
 from storecredit.storage import MemoryStorage
+from storecredit.storage.sql import TransactionInterrupted
 from storecredit.values import Money
 
 
@@ -65,6 +72,39 @@ def test_nothing_else_is_tried_again(error) -> None:
     with pytest.raises(type(error)):
         credit.issue("c-17", usd("5.00"), funding="refund", key="k")
     assert storage.tries == 1
+
+
+class Cut(MemoryStorage):
+    """Commits, loses the answer, and cannot be reached from then on for so many tries."""
+
+    def __init__(self, gone: int) -> None:
+        super().__init__()
+        self.gone, self.tries = gone, 0
+
+    @contextmanager
+    def transaction(self):
+        self.tries += 1
+        if 1 < self.tries <= 1 + self.gone:
+            raise StorageUnavailable("shop", "no connection can be made")
+        with super().transaction() as work:
+            yield work
+        if self.tries == 1:
+            raise TransactionInterrupted("shop", "the connection was lost", may_be_done=True)
+
+
+def test_s4_whoever_may_have_committed_does_not_say_that_nothing_was_changed() -> None:
+    storage = Cut(gone=1)
+    credit = StoreCredit(storage, "acme", sleep=lambda _: None)
+    with pytest.raises(TransactionInterrupted) as interrupted:
+        credit.issue("c-17", usd("5.00"), funding="refund", key="k")
+    assert interrupted.value.may_be_done
+    assert credit.issue("c-17", usd("5.00"), funding="refund", key="k").replayed
+    assert str(credit.wallet("c-17").available) == "USD 5.00"
+
+
+def test_s4_the_repeat_by_the_service_itself_finds_what_was_committed() -> None:
+    credit = StoreCredit(Cut(gone=0), "acme", sleep=lambda _: None)
+    assert credit.issue("c-17", usd("5.00"), funding="refund", key="k").replayed
 
 
 def test_a_refusal_is_final() -> None:

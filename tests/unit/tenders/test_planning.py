@@ -578,6 +578,23 @@ def test_a_tender_in_a_unit_that_no_price_names_is_refused(till, order, tender) 
     assert "Nothing is converted by itself" in str(caught.value)
 
 
+def test_a_single_tender_may_be_given_without_a_list(till, order) -> None:
+    till.shop.issue("8.00")
+    credit = Credit("credit", till.account())
+    coupon, paid = Coupon("c", usd("8.00")), AlreadyPaid("deposit", usd("8.00"))
+    rules = {"merchant": till.shop.credit.merchant, "at": till.shop.clock.now}
+    for tender in (CARD, credit, coupon, paid):
+        alone = plan_payment(order(usd("8.00")), tender, **rules)
+        assert alone == till.plan(order(usd("8.00")), tender)
+        assert (alone.is_complete, [each.id for each in alone.tenders]) == (True, [tender.id])
+    # Any iterable is a list of them, once; and what is no tender is none alone either.
+    assert plan_payment(order(usd("8.00")), iter([credit, CARD]), **rules).is_complete
+    for wrong in (None, 7, "card", usd("8.00"), [None], [[CARD]]):
+        with pytest.raises(InvalidTender) as caught:
+            plan_payment(order(usd("8.00")), wrong, **rules)
+        assert caught.value.field == "tenders"
+
+
 def test_tenders_and_rules_that_cannot_be_together_are_refused(till, order) -> None:
     till.shop.issue("5.00")
     till.points(5)

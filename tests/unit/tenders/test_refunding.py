@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import attrs
+import moneyed
 import pytest
 
 from storecredit.errors import (
+    ArgumentRefused,
     InvalidKey,
     InvalidOrder,
     InvalidTender,
@@ -240,6 +242,8 @@ def test_a_percentage_of_all_that_was_paid(three_tenders) -> None:
         lambda: RefundRules(closed="card"),
         lambda: Earned(lines=[LineAmount("1", pts(5))], reachable=usd("5.00")),
         lambda: Earned(lines=[], reachable=usd("5.00"), rate=at_rate(1, "1.00")),
+        lambda: Earned(lines=[], reachable=pts(-1)),
+        lambda: Earned(lines=[LineAmount("1", pts(5))], reachable=moneyed.Money(-5, "USD")),
     ],
 )
 def test_requests_and_rules_that_cannot_be_are_refused(make) -> None:
@@ -258,6 +262,35 @@ def test_requests_and_rules_that_cannot_be_are_refused(make) -> None:
 def test_lists_of_something_else_are_refused(make) -> None:
     with pytest.raises(InvalidOrder):
         make()
+
+
+def test_money_of_py_moneyed_is_taken_wherever_a_refund_asks_for_money(till, order) -> None:
+    lines = [OrderLine("1", usd("25.00"), kind="gift_card"), OrderLine("2", usd("5.00"))]
+    payment = Payment.of(till.plan(order(*lines), CARD))
+    for unspent in (moneyed.Money("15.00", "USD"), usd("15.00"), Balance.of(usd("15.00"))):
+        plan = plan_refund(payment, RefundRequest.of_lines(["1"]), unspent={"1": unspent})
+        assert plan.tender("card") == Balance.of(usd("15.00"))
+    amount = LineAmount("1", moneyed.Money("1.50", "USD"))
+    assert amount == LineAmount("1", usd("1.50"))
+    earned = Earned(lines=[amount], reachable=moneyed.Money("0.50", "USD"))
+    assert earned.reachable == usd("0.50")
+    assert Earned(lines=[amount], reachable=moneyed.Money(0, "USD")).reachable.is_zero
+    for wrong in (15.0, 15, "15.00", None):
+        with pytest.raises(ArgumentRefused):
+            plan_refund(payment, RefundRequest.of_lines(["1"]), unspent={"1": wrong})
+        with pytest.raises(ArgumentRefused):
+            LineAmount("1", wrong)
+        with pytest.raises(ArgumentRefused):
+            Earned(lines=[], reachable=wrong)
+
+
+def test_a16_a_refund_plan_says_whose_it_is(three_tenders) -> None:
+    plan = plan_refund(three_tenders, RefundRequest.of_everything(three_tenders))
+    assert (plan.merchant, plan.order) == (three_tenders.merchant, three_tenders.order)
+    assert plan.merchant == "acme"
+    assert RefundPlan.from_json(plan.to_json()) == plan
+    with pytest.raises(TypeError, match="merchant"):
+        RefundPlan(order="o-1", parts=())
 
 
 def test_names_that_are_not_there_are_refused(three_tenders) -> None:

@@ -10,11 +10,11 @@ from storecredit.storage.sql._compiled import positional
 from storecredit.storage.sql._engines import speaks_pipelines
 from storecredit.storage.sql._feed_ways import Way
 from storecredit.storage.sql._feed_writes import FeedWrites, StampingWrites
+from storecredit.storage.sql._loading import Met
 from storecredit.storage.sql._reads import Reads
 from storecredit.storage.sql._types import MYSQL_NAMES
 from storecredit.storage.sql._wire import Step
 from storecredit.storage.sql.schema import Tables, tables
-from storecredit.values import Unit
 
 
 @final
@@ -35,7 +35,7 @@ class Catalogue:
     """For entries that get their places from the number of their transaction."""
     way: Way = Way.OUTBOX
     """The way of the feed, once the tables were seen."""
-    units: dict[tuple[str, int], Unit] = attrs.field(factory=dict)
+    met: Met = attrs.field(factory=Met)
     checked: bool = False
     """Whether the tables were seen to be of this version."""
 
@@ -71,7 +71,7 @@ def catalogue_for(dialect: Dialect, prefix: str, schema: str | None) -> Catalogu
         found = of_dialect[prefix, schema] = Catalogue(
             tables=named,
             seeing=Reads(named, spoken, locks=False, latest=False),
-            owning=Reads(named, spoken, locks=True, latest=False),
+            owning=Reads(named, spoken, locks=True, latest=False, retried=True),
             joining=Reads(named, spoken, locks=True, latest=dialect.name in MYSQL_NAMES),
             plain=FeedWrites(named, spoken),
             stamping=StampingWrites(named, spoken),

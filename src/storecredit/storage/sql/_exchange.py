@@ -1,6 +1,6 @@
 """One block's exchange with a server: how it begins, what was asked, what failed, how it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, final
 
 from storecredit.errors import StoreCreditError
@@ -27,8 +27,15 @@ class Exchange:
     The frame's opening goes out with the first statements; its end goes out with the last.
     """
 
-    def __init__(self, wire: Wire, frame: Frame, explain: Explain) -> None:
-        self.wire: Final = wire
+    def __init__(
+        self,
+        wire: Wire,
+        frame: Frame,
+        explain: Explain,
+        *,
+        renew: Callable[[], Wire] | None = None,
+    ) -> None:
+        self.wire: Wire = wire
         self.spoiled: StoreCreditError | None = None
         """Why this block may not be committed any more."""
         self.lost: bool = False
@@ -37,6 +44,8 @@ class Exchange:
         self._opening: tuple[Step, ...] = frame.opening
         self._closing: Final = frame.closing
         self._undoing: Final = frame.undoing
+        self._renew = renew
+        """Gives another connection, once, where a block may begin on one that was lost before."""
         self.begun = False
 
     def ask(self, steps: Sequence[Step]) -> list[Answer]:
@@ -52,7 +61,7 @@ class Exchange:
         every = [*opening, *steps] if opening else steps
         self.begun = True
         try:
-            answers = self._run(every)
+            answers = self._first(every) if opening else self._run(every)
         except Failure as failure:
             raise self._failed(failure, every[failure.step], committing=False) from None
         self._opening = ()
@@ -95,6 +104,17 @@ class Exchange:
             # Even the answer to that may be an error; then nobody knows what is left.
             return False
         return not self.wire.broken
+
+    def _first(self, every: Sequence[Step]) -> list[Answer]:
+        """Run the first steps of a block; on another connection, if this was lost while it idled."""
+        try:
+            return self._run(every)
+        except Failure as failure:
+            renew, self._renew = self._renew, None
+            if failure.kind is not Kind.LOST or renew is None:
+                raise
+            self.wire = renew()
+            return self._run(every)
 
     def _run(self, every: Sequence[Step]) -> list[Answer]:
         """Run the next steps; once more, if the first of a block only met a forgetful server."""

@@ -137,7 +137,8 @@ def explaining(storage: str, is_first: Callable[[Step], bool], *, hosts: bool) -
             if kind in (Kind.TAKEN, Kind.MISSING) and about is not None:
                 return ConcurrentChange(*about)
             lost = kind is Kind.LOST and committing
-            return TransactionInterrupted(storage, _UNANSWERED if lost else _CONFLICTS[kind])
+            problem = _UNANSWERED if lost else _CONFLICTS[kind]
+            return TransactionInterrupted(storage, problem, may_be_done=lost)
         if kind is Kind.BROKEN and about is not None:
             problem = (
                 "what it leaves behind breaks conservation or a bound (A2), so it was not stored"

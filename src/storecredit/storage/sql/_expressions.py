@@ -32,11 +32,22 @@ class Selects:
 
         latest: Whether everything is read under a lock, because the engine would show what was
             there when the transaction began.
+
+        retried: Whether the library itself begins a transaction anew that meets a conflict.
     """
 
-    def __init__(self, tables: Tables, dialect: Dialect, *, locks: bool, latest: bool) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        dialect: Dialect,
+        *,
+        locks: bool,
+        latest: bool,
+        retried: bool = False,
+    ) -> None:
         self.tables: Final = tables
         self.dialect: Final = dialect
+        self.retried: Final = retried
         self.locks: Final = locks and dialect.name != "sqlite"
         self.latest: Final = latest
 

@@ -123,9 +123,7 @@ class JoinedSnapshot(_JoinedBlock):
     def __enter__(self) -> Reader:
         exchange, catalogue = self._begin()
         at_once = exchange.wire.at_once
-        return Reading(
-            exchange.ask, catalogue.seeing, catalogue.units, at_once=at_once, watched=True
-        )
+        return Reading(exchange.ask, catalogue.seeing, catalogue.met, at_once=at_once, watched=True)
 
     def __exit__(
         self,

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Final, final
 
+import attrs
+
 from storecredit.errors import ConcurrentChange, JournalBroken
-from storecredit.ledger import NO_NAMES, Account, AccountId, Names, unit_of, wallet_of
+from storecredit.ledger import NO_NAMES, Account, AccountId, Names, WalletId, unit_of, wallet_of
 from storecredit.storage.sql._named import add_named, may_be_id, named_account, named_steps
 from storecredit.storage.sql._reads import Reads
 from storecredit.storage.sql._rows import (
@@ -25,6 +27,9 @@ Ask = Callable[[Sequence[Step]], list[Answer]]
 _ATTEMPTS: Final = 20
 """How often an account is read anew that changes while it is read."""
 
+_MOST_WALLETS: Final = 10_000
+"""How many holders' wallets are remembered."""
+
 _SEVERAL: Final = 2
 # The order of creation, so that every adapter gives rows in the same order.
 _LOT_ORDER: Final = itemgetter(1, -1)
@@ -33,6 +38,28 @@ _PLACE: Final = itemgetter(-1)
 
 _VERSION_AT: Final = 4
 """Where the version stands in the row of an account, after wallet, holder, unit and digits."""
+
+
+@final
+@attrs.define(eq=False)
+class Met:
+    """What blocks on one set of tables have met: it spares the next ones some work."""
+
+    units: dict[tuple[str, int], Unit] = attrs.field(factory=dict)
+    """By code and digits: one object for each is quicker to compare."""
+    wallets: dict[tuple[str, str], WalletId] = attrs.field(factory=dict)
+    """By merchant and holder, the wallet that was the holder's: a guess, to be looked at."""
+
+
+@final
+@attrs.frozen
+class _Opened:
+    """The rows of what is open in an account."""
+
+    lots: Sequence[Row]
+    holds: Sequence[Row]
+    has_lots: bool = attrs.field(kw_only=True)
+    """Whether the account has lots, and somebody needs them."""
 
 
 @final
@@ -45,7 +72,7 @@ class Loading:
 
         reads: The statements.
 
-        units: Units read so far, by code and digits: one object for each is quicker to compare.
+        met: What earlier blocks have met.
 
         at_once: Whether statements are sent together, also those that may turn out not to be
             needed; else each is sent when it is.
@@ -58,14 +85,15 @@ class Loading:
         self,
         ask: Ask,
         reads: Reads,
-        units: dict[tuple[str, int], Unit],
+        met: Met,
         *,
         at_once: bool,
         watched: bool,
     ) -> None:
         self._ask: Final = ask
         self._reads: Final = reads
-        self._units: Final = units
+        self._units: Final = met.units
+        self._wallets: Final = met.wallets
         self._at_once: Final = at_once
         self._watched: Final = watched
         self.entries: Final[dict[tuple[AccountId, str], Row | None]] = {}
@@ -75,12 +103,30 @@ class Loading:
         self, merchant: str, holder: str, unit: str, names: Names, key: str | None
     ) -> Account | None:
         """Load the account of *holder*, as `Reader.account` does."""
+        if not self._at_once:
+            row = Step(self._reads.account_of_holder, (merchant, holder, unit))
+            return self._load(row, None, merchant, names, key)
+        # Without three joins, where the wallet that was the holder's last time still is.
+        known = self._wallets.get((merchant, holder))
+        if known is not None:
+            account = self.by_id(merchant, AccountId(f"{known}.{unit}"), names, key)
+            if account is not None and account.holder == holder:
+                return account
+        account = self._of_holder(merchant, holder, unit, names, key)
+        if account is not None:
+            if len(self._wallets) >= _MOST_WALLETS:
+                self._wallets.clear()
+            self._wallets[merchant, holder] = wallet_of(account.id)
+        return account
+
+    def _of_holder(
+        self, merchant: str, holder: str, unit: str, names: Names, key: str | None
+    ) -> Account | None:
         reads, found_by = self._reads, (merchant, holder, unit)
         row = Step(reads.account_of_holder, found_by)
-        if not self._at_once:
-            return self._load(row, None, merchant, names, key)
+        lots = reads.open_lots_of_holder if names.open_lots else reads.needed_lots_of_holder
         steps = [
-            Step(reads.open_lots_of_holder, found_by),
+            Step(lots, found_by),
             Step(reads.active_holds_of_holder, found_by),
         ]
         if key is not None:
@@ -95,7 +141,15 @@ class Loading:
             return None
         wallet, unit = wallet_of(account), unit_of(account)
         row = Step(self._reads.account_by_id, (merchant, wallet, unit))
-        steps = self._open_steps(wallet, unit, key) if self._at_once else None
+        if not self._at_once:
+            return self._load(row, None, merchant, names, key)
+        if key is None or not self._reads.retried:
+            steps = self._open_steps(wallet, unit, key, with_lots=names.open_lots)
+            return self._load(row, steps, merchant, names, key)
+        # One statement less, as most keys are new. Who waits for the lock may be told of no entry
+        # though there is one by then: the key is unique, so its own is refused as a conflict.
+        row = Step(self._reads.account_and_key, (merchant, wallet, unit, key))
+        steps = self._open_steps(wallet, unit, None, with_lots=names.open_lots)
         return self._load(row, steps, merchant, names, key)
 
     def of_wallet(self, merchant: str, wallet: str) -> list[Account]:
@@ -111,10 +165,13 @@ class Loading:
             ]
             return [account for account in found if account is not None]
         accounts = [self.read(merchant, row) for row in rows.rows if row[1] is not None]
-        steps = [step for unit in units for step in self._open_steps(wallet, unit, None)]
+        steps = [
+            step for unit in units for step in self._open_steps(wallet, unit, None, with_lots=True)
+        ]
         answers = iter(self._ask(steps) if steps else ())
         for account in accounts:
-            self._fill(account, next(answers).rows, next(answers).rows)
+            lots, holds = next(answers).rows, next(answers).rows
+            self._fill(account, _Opened(lots, holds, has_lots=bool(account.totals["balance"])))
         return accounts
 
     def whole(self, merchant: str, account: AccountId) -> Account | None:
@@ -187,18 +244,23 @@ class Loading:
                 found, *rest = self._ask([row, *steps, *named, *again])
             if not found.rows or found.rows[0][1] is None:
                 return None
-            account = self.read(merchant, found.rows[0])
+            tells_of_key = row.statement is self._reads.account_and_key
+            account = self.read(merchant, found.rows[0][:-1] if tells_of_key else found.rows[0])
             met = account.id
+            has_lots = bool(account.totals["balance"]) and names.needs_open_lots(account)
             if steps is None:
-                lots, holds, entry, rest = self._one_by_one(account, key, again)
+                opened, entry, rest = self._one_by_one(account, key, again, has_lots=has_lots)
             else:
-                lots, holds = rest[0].rows, rest[1].rows
-                entry = rest[2].rows if key is not None else []
-                rest = rest[2 if key is None else 3 :]
+                opened = _Opened(rest.pop(0).rows, rest.pop(0).rows, has_lots=has_lots)
+                entry = list[Row]()
+                if tells_of_key and found.rows[0][-1]:
+                    entry = self._entry_by_key(account, key)
+                elif key is not None and not tells_of_key:
+                    entry = rest.pop(0).rows
             last = rest[len(named) :]
-            if not (self._is_same(account, last) and self._is_whole(row, account, lots, holds)):
+            if not (self._is_same(account, last) and self._is_whole(row, account, opened)):
                 continue
-            if not self._fill(account, lots, holds):
+            if not self._fill(account, opened):
                 continue
             if key is not None:
                 self.entries[account.id, key] = entry[0][1:] if entry else None
@@ -210,24 +272,32 @@ class Loading:
             return account
         raise ConcurrentChange(met, 0)
 
-    def _open_steps(self, wallet: str, unit: str, key: str | None) -> list[Step]:
+    def _open_steps(
+        self, wallet: str, unit: str, key: str | None, *, with_lots: bool
+    ) -> list[Step]:
         reads, found_by = self._reads, (wallet, unit)
-        steps = [Step(reads.open_lots, found_by), Step(reads.active_holds, found_by)]
+        lots = reads.open_lots if with_lots else reads.needed_lots
+        steps = [Step(lots, found_by), Step(reads.active_holds, found_by)]
         if key is not None:
             steps.append(Step(reads.entry_by_key_of_wallet, (*found_by, key)))
         return steps
 
     def _one_by_one(
-        self, account: Account, key: str | None, again: list[Step]
-    ) -> tuple[list[Row], list[Row], list[Row], list[Answer]]:
+        self, account: Account, key: str | None, again: list[Step], *, has_lots: bool
+    ) -> tuple[_Opened, list[Row], list[Answer]]:
         """Ask for what the row of *account* says that there is: lots, holds, and the entry."""
-        totals = account.totals
-        wanted = [totals["balance"] != 0, has_holds(account), key is not None]
-        steps = self._open_steps(wallet_of(account.id), account.unit.code, key or "")
+        wanted = [has_lots, has_holds(account), key is not None]
+        wallet, unit = wallet_of(account.id), account.unit.code
+        steps = self._open_steps(wallet, unit, key or "", with_lots=True)
         asked = [step for step, needed in zip(steps, wanted, strict=True) if needed]
         answers = iter(self._ask([*asked, *again]) if asked or again else ())
         lots, holds, entry = (next(answers).rows if needed else [] for needed in wanted)
-        return lots, holds, entry, list(answers)
+        return _Opened(lots, holds, has_lots=has_lots), entry, list(answers)
+
+    def _entry_by_key(self, account: Account, key: str | None) -> list[Row]:
+        found_by = (wallet_of(account.id), account.unit.code, key)
+        (answer,) = self._ask([Step(self._reads.entry_by_key_of_wallet, found_by)])
+        return answer.rows
 
     def _ask_named(self, account: Account, names: Names) -> list[Answer]:
         steps = named_steps(self._reads, account.id, names)
@@ -243,25 +313,24 @@ class Loading:
             answer.rows and answer.rows[0][_VERSION_AT] == account.version for answer in again
         )
 
-    def _is_whole(
-        self, row: Step, account: Account, lots: Sequence[Row], holds: Sequence[Row]
-    ) -> bool:
+    def _is_whole(self, row: Step, account: Account, opened: _Opened) -> bool:
         """
         Tell whether nothing is missing because the holder was renamed between two statements.
 
         Whoever the holder has become has other rows, or none: what comes is told by its wallet,
         what does not come makes this look again.
         """
-        missing = (account.totals["balance"] and not lots) or (has_holds(account) and not holds)
-        if not missing:
+        no_lots = opened.has_lots and not opened.lots
+        if not (no_lots or (has_holds(account) and not opened.holds)):
             return True
         (answer,) = self._ask([row])
         return bool(answer.rows) and account.id.startswith(answer.rows[0][0])
 
-    def _fill(self, account: Account, lots: Sequence[Row], holds: Sequence[Row]) -> bool:
+    def _fill(self, account: Account, opened: _Opened) -> bool:
         """Add what is open, and tell whether all of it is of this account."""
         id_, wallet = account.id, wallet_of(account.id)
-        if account.totals["balance"]:
+        lots, holds = opened.lots, opened.holds
+        if opened.has_lots:
             for row in lots if len(lots) < _SEVERAL else sorted(lots, key=_OPEN_LOT_ORDER):
                 if row[0] != wallet:
                     return False

@@ -1,7 +1,7 @@
 """Blocks on an engine: transactions and snapshots of the library's own (S1, S5)."""
 
 from types import TracebackType
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,13 +20,16 @@ from storecredit.storage.sql._explained import (
 from storecredit.storage.sql._failures import Kind, kind_of
 from storecredit.storage.sql._feed import Surroundings, Uncommitted
 from storecredit.storage.sql._reading import Reading
-from storecredit.storage.sql._wire import Step
+from storecredit.storage.sql._wire import Step, Wire
 from storecredit.storage.sql._writing import Writing
 from storecredit.storage.sql.conflicts import TransactionInterrupted
 
 
 class _OwnBlock:
     """A connection of the pool, for the body of a ``with``."""
+
+    _renews: ClassVar[bool] = False
+    """Whether the block begins on another connection where its first was lost as it idled."""
 
     def __init__(self, engine: Engine, prefix: str, schema: str | None) -> None:
         self._engine: Final = engine
@@ -59,17 +62,18 @@ class _OwnBlock:
             frame = self._frame(connection, info)
             explain = explaining(self._name, catalogue.adds_account, hosts=False)
             self._info = info
-            self._pooled, self._exchange = pooled, Exchange(wire, frame, explain)
+            renew = self._renewed if self._renews else None
+            self._pooled, self._exchange = pooled, Exchange(wire, frame, explain, renew=renew)
             require_version(self._exchange, catalogue, self._name)
         except dialect.loaded_dbapi.Error as error:
             kind = kind_of(error, dialect)
-            self._throw_away(pooled, others_too=kind is Kind.LOST)
+            self._throw_away(self._pooled or pooled, others_too=kind is Kind.LOST)
             if kind is Kind.LOST:
                 raise TransactionInterrupted(self._name, "the connection was lost") from None
             raise self._not_had(error) from None
         except BaseException:
             lost = self._exchange is not None and self._exchange.lost
-            self._throw_away(pooled, others_too=lost)
+            self._throw_away(self._pooled or pooled, others_too=lost)
             raise
         return self._exchange, catalogue
 
@@ -82,6 +86,15 @@ class _OwnBlock:
         except SQLAlchemyError:
             problem = "the pool gave no connection in time"
             raise StorageUnavailable(self._name, problem) from None
+
+    def _renewed(self) -> Wire:
+        """Take another connection in place of one that was lost before the block began."""
+        if self._pooled is not None:
+            self._throw_away(self._pooled, others_too=True)
+        self._pooled = pooled = self._taken()
+        self._info = pooled.info
+        self._frame(pooled.dbapi_connection, pooled.info)
+        return wire_to(pooled.dbapi_connection, self._engine.dialect, pooled.info)
 
     def _not_had(self, error: Exception) -> StoreCreditError:
         """Say what an error means that a driver raised before anything was begun."""
@@ -139,10 +152,12 @@ class _OwnBlock:
 class OwnSnapshot(_OwnBlock):
     """One consistent state."""
 
+    _renews = True
+
     def __enter__(self) -> Reader:
         exchange, catalogue = self._begin()
         at_once = exchange.wire.at_once
-        return Reading(exchange.ask, catalogue.seeing, catalogue.units, at_once=at_once)
+        return Reading(exchange.ask, catalogue.seeing, catalogue.met, at_once=at_once)
 
     def __exit__(
         self,

@@ -20,13 +20,12 @@ from storecredit.ledger import (
 )
 from storecredit.storage.protocols import Record, Wallet
 from storecredit.storage.sql._compiled import Statement
-from storecredit.storage.sql._loading import Ask, Loading
+from storecredit.storage.sql._loading import Ask, Loading, Met
 from storecredit.storage.sql._named import may_be_id
 from storecredit.storage.sql._orphans import lost_journals
 from storecredit.storage.sql._reads import Reads
 from storecredit.storage.sql._rows import Row, local_bytes, read_journal, read_row
 from storecredit.storage.sql._wire import Step
-from storecredit.values import Unit
 
 _LAST: Final = 2**63 - 1
 _PAGE: Final = 1000
@@ -39,14 +38,14 @@ class Reading:
         self,
         ask: Ask,
         reads: Reads,
-        units: dict[tuple[str, int], Unit],
+        met: Met,
         *,
         at_once: bool,
         watched: bool = False,
     ) -> None:
         self._ask: Final = ask
         self._reads: Final = reads
-        self._loading: Final = Loading(ask, reads, units, at_once=at_once, watched=watched)
+        self._loading: Final = Loading(ask, reads, met, at_once=at_once, watched=watched)
 
     def _rows(self, statement: Statement, *parameters: object) -> list[Row]:
         (answer,) = self._ask([Step(statement, parameters)])

@@ -11,6 +11,8 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
+    exists,
     literal_column,
     or_,
     select,
@@ -30,6 +32,7 @@ _WALLET: Final = ("id", "merchant", "holder", "merged_into")
 
 # Written out, so that the planner knows that the partial indexes have every such row.
 _ONE: Final[Any] = literal_column("1")
+_ZERO: Final[Any] = literal_column("0")
 _ACTIVE: Final[Any] = literal_column("'active'")
 
 
@@ -83,6 +86,16 @@ class SelectAccounts(Selects):
         accounts = self.tables.accounts
         found = self._account(self._holder()).where(*equal(accounts, "wallet", "unit"))
         return self._locked(found, "merchant", "wallet", "unit")
+
+    @cached_property
+    def account_and_key(self) -> Statement:
+        """Read, and lock, as `account_by_id`; and whether a key was used: merchant to key."""
+        accounts, entries = self.tables.accounts, self.tables.entries
+        used = exists().where(*equal(entries, "wallet", "unit", "key"))
+        found = self._account(self._holder())
+        found = found.add_columns(case((used, _ONE), else_=_ZERO).label("key_used"))
+        found = found.where(*equal(accounts, "wallet", "unit"))
+        return self._locked(found, "merchant", "wallet", "unit", "key")
 
     @cached_property
     def accounts_of_wallet(self) -> Statement:
@@ -146,6 +159,20 @@ class SelectAccounts(Selects):
         return self._of_wallet(self._open_lots(), self.tables.lots)
 
     @cached_property
+    def needed_lots_of_holder(self) -> Statement:
+        """Read as `open_lots_of_holder`, nothing where nothing is held or owed (`Names`)."""
+        wallet = self.tables.accounts.c.wallet == self._wallet_of_holder()
+        found = self._open_lots().where(self._something_is_held_or_owed(wallet))
+        return self._of_holder(found, self.tables.lots, *_OF_HOLDER)
+
+    @cached_property
+    def needed_lots(self) -> Statement:
+        """Read as `open_lots`, nothing where nothing is held or owed (`Names`)."""
+        wallet = and_(*equal(self.tables.accounts, "wallet"))
+        found = self._open_lots().where(self._something_is_held_or_owed(wallet))
+        return self._of_wallet(found, self.tables.lots)
+
+    @cached_property
     def active_holds_of_holder(self) -> Statement:
         """Read wallet, active holds and their places by merchant, holder and unit."""
         return self._of_holder(self._active_holds(), self.tables.holds, *_OF_HOLDER)
@@ -174,6 +201,13 @@ class SelectAccounts(Selects):
         lots = self.tables.lots
         found = select(*columns(lots, ("wallet", *LOT_COLUMNS, "place")))
         return found.where(lots.c.is_open == _ONE)
+
+    def _something_is_held_or_owed(self, wallet: Any) -> Any:
+        """Look at the row of the account once, not once for each lot."""
+        accounts = self.tables.accounts.c
+        owed = accounts.owed_incurred > accounts.owed_settled + accounts.owed_reversed
+        any_of_it = or_(accounts.held > _ZERO, accounts.owed_held > _ZERO, owed)
+        return exists().where(wallet, *equal(self.tables.accounts, "unit"), any_of_it)
 
     def _active_holds(self) -> Any:
         holds = self.tables.holds

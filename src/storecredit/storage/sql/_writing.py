@@ -61,12 +61,12 @@ class Writing(Reading):
         reads: Reads,
         around: Surroundings,
     ) -> None:
-        at_once, units = exchange.wire.at_once, catalogue.units
-        super().__init__(self._ask_after_writing, reads, units, at_once=at_once)
+        at_once, met = exchange.wire.at_once, catalogue.met
+        super().__init__(self._ask_after_writing, reads, met, at_once=at_once)
         self._exchange: Final = exchange
         self._writes: Final = catalogue.writes
         self._waiting: list[Step] = []
-        access = Access(self._ask_after_writing, self._write, reads, self._writes, units)
+        access = Access(self._ask_after_writing, self._write, reads, self._writes, met.units)
         way = BySnapshots if catalogue.way is Way.SNAPSHOTS else ByOutbox
         self._feed: Final[Feeding] = way(access, around)
 

@@ -20,6 +20,8 @@ class TransactionInterrupted(ConflictError):
 
     storage: str
     problem: str
+    may_be_done: bool = False
+    """Whether the commit was on its way, and nobody knows whether it was done."""
 
     def __str__(self) -> str:
         return (

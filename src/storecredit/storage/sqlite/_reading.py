@@ -193,7 +193,7 @@ class Reading:
         if key is not None and not row[-1]:
             self._unused.add((number, key))
         id_, lots, totals = account.id, account.lots, account.totals
-        if totals["balance"]:
+        if totals["balance"] and names.needs_open_lots(account):
             for lot_row in self._execute(_OPEN_LOTS, (number,)):
                 lot = read_lot(id_, lot_row)
                 lots[lot.id] = lot

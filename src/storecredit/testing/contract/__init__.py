@@ -25,20 +25,22 @@ can be run alone while an adapter is being written, best in this order:
 - `SnapshotDuties`: one consistent state (S1)
 - `RaceDuties`: threads at the same moment (S1, S2, S4)
 - `FeedDuties`: committed entries for other programs, each once and in account order (S7)
+- `CheckoutDuties`: the record of a payment and the entries of its accounts (T5, S11)
 - `CrashDuties`: a fault at every step (S1, S4, S5)
 """
 
 import pytest
 
 _GROUPS = (
-    "addresses atomicity crashes duties extremes feeding journal keys loading races records refusals"
-    " scene snapshots states story sweeping versions wallets"
+    "addresses atomicity checking_out crashes duties extremes feeding journal keys loading races"
+    " records refusals scene snapshots states story sweeping versions wallets"
 ).split()
 # Before they are imported: so that a duty that fails shows what it compared.
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _GROUPS))
 
 from storecredit.testing.contract.addresses import AddressDuties  # noqa: E402 - see above
 from storecredit.testing.contract.atomicity import AtomicDuties  # noqa: E402 - see above
+from storecredit.testing.contract.checking_out import CheckoutDuties  # noqa: E402 - see above
 from storecredit.testing.contract.crashes import CrashDuties  # noqa: E402 - see above
 from storecredit.testing.contract.duties import Duties  # noqa: E402 - see above
 from storecredit.testing.contract.extremes import ExtremeDuties  # noqa: E402 - see above
@@ -58,6 +60,7 @@ from storecredit.testing.contract.wallets import WalletDuties  # noqa: E402 - se
 __all__ = [
     "AddressDuties",
     "AtomicDuties",
+    "CheckoutDuties",
     "CrashDuties",
     "Duties",
     "ExtremeDuties",
@@ -93,6 +96,7 @@ class StorageContract(
     SnapshotDuties,
     RaceDuties,
     FeedDuties,
+    CheckoutDuties,
     CrashDuties,
 ):
     """All duties of a storage; a subclass says how to make it (see `Duties`)."""

@@ -2,19 +2,25 @@
 
 # ruff: noqa: D102 - the name of a duty is its sentence
 
+from typing import Final
+
 import pytest
 
 from storecredit.ledger import (
+    NO_LOTS,
     Account,
     EntryId,
     HoldId,
     LotId,
     Names,
 )
+from storecredit.service import About
 from storecredit.testing.contract.duties import Duties
 from storecredit.testing.contract.scene import Shop, present, usd
 from storecredit.testing.contract.story import story
 from storecredit.values import Period
+
+ANSWERED_FOR: Final = About(actor="Mia", reason="a company")
 
 
 class LoadingDuties(Duties):
@@ -37,6 +43,32 @@ class LoadingDuties(Duties):
         account = named(shop, "anna", Names(lots=(spent,)))
         assert account.lots == shop.whole("anna").lots
         assert account.lots[spent].remaining == 0
+
+    def test_s3_open_lots_that_a_command_does_not_look_at_change_nothing(self) -> None:
+        shop = self.shop()
+        for number in range(3):
+            shop.credit.issue("anna", usd("5.00"), funding="refund", key=f"a{number}")
+        assert named(shop, "anna", NO_LOTS).totals == shop.whole("anna").totals
+        shop.credit.issue("anna", usd("1.00"), funding="refund", key="a4")
+        assert shop.account("anna").totals["balance"] == 1600
+        assert len(shop.account("anna").lots) == 4
+
+    def test_s3_open_lots_are_loaded_where_something_is_held_or_owed(self) -> None:
+        shop = self.shop()
+        for holder in ("anna", "ben", "carl"):
+            lot = shop.credit.issue(holder, usd("5.00"), funding="refund", key="a1").lot_id
+            if holder == "anna":
+                shop.credit.hold(holder, usd("2.00"), key="a2")
+            else:
+                shop.credit.set_limit(holder, "USD", usd("9.00"), key="a2", **ANSWERED_FOR)
+                act = shop.credit.redeem if holder == "ben" else shop.credit.hold
+                act(holder, usd("7.00"), key="a3")
+                lot = shop.credit.issue(
+                    holder, usd("4.00"), funding="refund", effective=Period(days=1), key="a4"
+                ).lot_id
+            account = named(shop, holder, NO_LOTS)
+            assert lot in account.lots
+            assert account.lots == shop.account(holder).lots
 
     def test_s3_a_hold_that_has_ended_is_loaded_by_its_name_only(self) -> None:
         shop = self.shop()
