@@ -34,6 +34,8 @@ from storecredit.testing.contract.feeding import (
 if TYPE_CHECKING:
     from storecredit.storage import Fed, FeedPage, Storage
 
+pytestmark = pytest.mark.server
+
 SOON = 5.0
 """Seconds within which whoever waits for nobody is done."""
 

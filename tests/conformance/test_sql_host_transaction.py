@@ -27,6 +27,8 @@ from storecredit import Money, StoreCredit
 from storecredit.errors import InsufficientCredit, StorageUnusable
 from storecredit.storage.sql import HostTransactionConflict, SQLStorage, create
 
+pytestmark = pytest.mark.server
+
 HOST = MetaData()
 ORDERS = Table("orders", HOST, Column("id", Integer, primary_key=True), Column("state", String(20)))
 

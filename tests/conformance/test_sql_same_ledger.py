@@ -21,6 +21,8 @@ from storecredit.storage.sql import SQLStorage, create
 from storecredit.testing import SettableClock
 from storecredit.testing.machine import LedgerMachine
 
+pytestmark = pytest.mark.server
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

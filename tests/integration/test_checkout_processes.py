@@ -29,6 +29,8 @@ from storecredit.service import Checkout
 from storecredit.storage.sql import SQLStorage, create
 from storecredit.tenders import Destination, PaymentState, RefundRequest
 
+pytestmark = pytest.mark.server
+
 PROCESSES = 8
 STOCK = {"anna": 4_000, "ben": 1_500}
 """In cents, by holder: not enough for everybody, so that the card has to pay more of some orders."""

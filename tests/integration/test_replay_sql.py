@@ -24,6 +24,8 @@ from test_replay_online_retail import a_shop_of_its_own
 from storecredit.cli.outcomes import Status
 from storecredit.storage.sql import tables
 
+pytestmark = pytest.mark.server
+
 SERVERS = ("postgres", "mariadb")
 EXPIRES_DAYS = 30
 SECONDS_OF_PATIENCE = 120

@@ -43,6 +43,8 @@ from storecredit.storage.sql._compiled import verb
 from storecredit.storage.sql._failures import Failure
 from storecredit.storage.sql._wire import Answer, Step, Wire
 
+pytestmark = pytest.mark.server
+
 MARK = "what only the driver says"
 """Stands in every error that a server is told to raise, and nowhere else."""
 NOTE = "what nobody else may read"
@@ -466,7 +468,8 @@ def test_s5_a_busy_file_is_tried_again_and_never_a_refusal(tmp_path: Path, when:
     HOSTS.create_all(engine)
     shop, calm = Shop.new(engine), Shop.new(engine)
     calm.own(ACTS["transfer"])
-    others = sa.create_engine(engine.url).connect().execution_options(isolation_level="AUTOCOMMIT")
+    elsewhere = sa.create_engine(engine.url)
+    others = elsewhere.connect().execution_options(isolation_level="AUTOCOMMIT")
     others.exec_driver_sql("BEGIN IMMEDIATE" if when == "at its beginning" else "BEGIN")
     others.exec_driver_sql("SELECT count(*) FROM storecredit_entries").fetchall()
     pauses: list[float] = []
@@ -490,6 +493,7 @@ def test_s5_a_busy_file_is_tried_again_and_never_a_refusal(tmp_path: Path, when:
         shop.credit(connection).redeem("ben", usd("1.00"), key="later")
     others.exec_driver_sql("ROLLBACK")
     others.close()
+    elsewhere.dispose()
     engine.dispose()
 
 

@@ -34,6 +34,8 @@ from servers.postgres import Postgres
 
 from storecredit.storage.sql import create
 
+pytestmark = pytest.mark.server
+
 KILLS = 11
 """How often the server is killed while one crowd is at work; a few times more if that hit nothing."""
 CROWDS = scaled(2, 12)

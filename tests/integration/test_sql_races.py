@@ -27,6 +27,8 @@ from crowd.scale import scaled
 from storecredit import Money, StoreCredit
 from storecredit.storage.sql import SQLStorage, create
 
+pytestmark = pytest.mark.server
+
 PROCESSES = 8
 TIMES = scaled(4, 30)
 """How often each process tries what there is too little of."""
