@@ -405,7 +405,7 @@ def table(figures: list[Figure]) -> str:
         value = f"{each.value:,.0f}" if each.value >= 100 else f"{each.value:.1f}"
         ratio = "" if each.ratio is None else f"{each.ratio:.3f}"
         lines.append(
-            f"{name:<15}{each.what:<32}{value:>12} {each.unit:<10}{ratio:>8}  {each.aim}".rstrip()
+            f"{name:<19}{each.what:<28}{value:>12} {each.unit:<10}{ratio:>8}  {each.aim}".rstrip()
         )
     return "\n".join(lines)
 

@@ -103,10 +103,7 @@ class Loading:
         self, merchant: str, holder: str, unit: str, names: Names, key: str | None
     ) -> Account | None:
         """Load the account of *holder*, as `Reader.account` does."""
-        if not self._at_once:
-            row = Step(self._reads.account_of_holder, (merchant, holder, unit))
-            return self._load(row, None, merchant, names, key)
-        # Without three joins, where the wallet that was the holder's last time still is.
+        # Without joins, where the wallet that was the holder's last time still is.
         known = self._wallets.get((merchant, holder))
         if known is not None:
             account = self.by_id(merchant, AccountId(f"{known}.{unit}"), names, key)
@@ -124,6 +121,8 @@ class Loading:
     ) -> Account | None:
         reads, found_by = self._reads, (merchant, holder, unit)
         row = Step(reads.account_of_holder, found_by)
+        if not self._at_once:
+            return self._load(row, None, merchant, names, key)
         lots = reads.open_lots_of_holder if names.open_lots else reads.needed_lots_of_holder
         steps = [
             Step(lots, found_by),
@@ -140,16 +139,16 @@ class Loading:
         if not may_be_id(account):
             return None
         wallet, unit = wallet_of(account), unit_of(account)
-        row = Step(self._reads.account_by_id, (merchant, wallet, unit))
-        if not self._at_once:
-            return self._load(row, None, merchant, names, key)
-        if key is None or not self._reads.retried:
-            steps = self._open_steps(wallet, unit, key, with_lots=names.open_lots)
-            return self._load(row, steps, merchant, names, key)
-        # One statement less, as most keys are new. Who waits for the lock may be told of no entry
-        # though there is one by then: the key is unique, so its own is refused as a conflict.
-        row = Step(self._reads.account_and_key, (merchant, wallet, unit, key))
-        steps = self._open_steps(wallet, unit, None, with_lots=names.open_lots)
+        row, asked = Step(self._reads.account_by_id, (merchant, wallet, unit)), key
+        if key is not None and self._reads.retried:
+            # One statement less, as most keys are new. Who waits for the lock may be told of no
+            # entry though there is one by then: the key is unique, so its own is refused as a
+            # conflict.
+            row = Step(self._reads.account_and_key, (merchant, wallet, unit, key))
+            asked = None
+        steps = None
+        if self._at_once:
+            steps = self._open_steps(wallet, unit, asked, with_lots=names.open_lots)
         return self._load(row, steps, merchant, names, key)
 
     def of_wallet(self, merchant: str, wallet: str) -> list[Account]:
@@ -249,7 +248,10 @@ class Loading:
             met = account.id
             has_lots = bool(account.totals["balance"]) and names.needs_open_lots(account)
             if steps is None:
-                opened, entry, rest = self._one_by_one(account, key, again, has_lots=has_lots)
+                used = key is not None and (not tells_of_key or found.rows[0][-1])
+                opened, entry, rest = self._one_by_one(
+                    account, key if used else None, again, has_lots=has_lots
+                )
             else:
                 opened = _Opened(rest.pop(0).rows, rest.pop(0).rows, has_lots=has_lots)
                 entry = list[Row]()
