@@ -2,9 +2,11 @@
 Store credit, points and open balances for Python shops.
 
 The everyday names stand here; the layers have more: `storecredit.values`, `storecredit.ledger`,
-`storecredit.tenders`, `storecredit.storage`, `storecredit.errors`, `storecredit.testing`.
+`storecredit.tenders`, `storecredit.policies`, `storecredit.claims`, `storecredit.storage`,
+`storecredit.errors`, `storecredit.testing`.
 """
 
+from storecredit.claims import ClaimKeys, ClaimReason, ClaimRules, Throttle
 from storecredit.ledger import (
     Above,
     Ceiling,
@@ -17,7 +19,17 @@ from storecredit.ledger import (
     RestoreInto,
     Taking,
 )
-from storecredit.service import Checkout, Delivery, Feed, Grant, Receipt, StoreCredit, WalletView
+from storecredit.policies import Policy, ReturnLine, ReturnRequest
+from storecredit.service import (
+    Checkout,
+    Delivery,
+    Feed,
+    Grant,
+    Receipt,
+    StoreCredit,
+    WalletView,
+    load_policy,
+)
 from storecredit.tenders import (
     Aim,
     AlreadyPaid,
@@ -44,6 +56,9 @@ __all__ = [
     "Balance",
     "Ceiling",
     "Checkout",
+    "ClaimKeys",
+    "ClaimReason",
+    "ClaimRules",
     "Coupon",
     "CreditRule",
     "CustomUnit",
@@ -64,14 +79,19 @@ __all__ = [
     "OrderOfUse",
     "PayingRate",
     "Period",
+    "Policy",
     "Price",
     "Receipt",
     "RefundItem",
     "RefundRequest",
     "RefundRules",
     "RestoreInto",
+    "ReturnLine",
+    "ReturnRequest",
     "Rounding",
     "StoreCredit",
     "Taking",
+    "Throttle",
     "WalletView",
+    "load_policy",
 ]

@@ -34,7 +34,7 @@ from storecredit.ledger import (
 from storecredit.storage import BEGINNING, Fed, FeedPage, FeedPosition, Record
 from storecredit.storage.feed import counted
 from storecredit.testing import StorageContract
-from storecredit.testing.contract import CheckoutDuties, FeedDuties
+from storecredit.testing.contract import CheckoutDuties, ClaimDuties, FeedDuties, RefundDuties
 from storecredit.values import CustomUnit
 
 if TYPE_CHECKING:
@@ -1775,8 +1775,8 @@ def test_a_wrong_adapter_is_reported(storage: type[PlainStorage], duty: str) -> 
 
 
 def test_each_duty_has_been_seen_to_fail() -> None:
-    # Those of the feed and of checkouts are in files of their own.
-    apart = {*dir(FeedDuties), *dir(CheckoutDuties)}
+    # Those of the feed, of checkouts, claims and refunds are in files of their own.
+    apart = {*dir(FeedDuties), *dir(CheckoutDuties), *dir(ClaimDuties), *dir(RefundDuties)}
     duties = {name for name in dir(StorageContract) if name.startswith("test_")} - apart
     assert duties - {duty for _, reporters in WRONG for duty in reporters} == set()
     assert len(duties) > 100

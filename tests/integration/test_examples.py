@@ -39,6 +39,22 @@ SHOWN = {
         "the new lot:  earned, expires 2029-01-01",
         "verified:     True",
     ],
+    "gift_code.py": [
+        "letters sent: 1",
+        "a stranger is told: This code cannot be used - we know: replaced",
+        "the guest pays USD 20.00 of the gift, nothing by card",
+        "registered, and claimed: USD 30.00",
+        "the lamp comes back: USD 50.00",
+        "verified: True",
+    ],
+    "refund_with_bonus.py": [
+        "o-1: c-17 takes credit",
+        "  credit EUR 0.00 money, EUR 70.00 credit, EUR 7.00 bonus",
+        "  to the processor: EUR 33.00 under case/o-2/return/card/EUR",
+        "  a code worth EUR 38.50, shown once",
+        "c-17 has EUR 38.50",
+        "verified: True",
+    ],
     "company_account.py": [
         "order 1: EUR 640.00 for ann, on the limit EUR 640.00",
         "order 2: SpenderNotListed",

@@ -67,9 +67,10 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 
 def command(*arguments: object) -> list[str]:
-    """Say how a replay is run, with its totals as JSON."""
+    """Say how a replay is run, with its totals as JSON; a policy says itself when credit expires."""
     program = [sys.executable, "-m", "storecredit.cli", "replay"]
-    return [*program, *map(str, arguments), "--expires-days", str(EXPIRES_DAYS), "--json"]
+    terms = [] if "--policy" in arguments else ["--expires-days", str(EXPIRES_DAYS)]
+    return [*program, *map(str, arguments), *terms, "--json"]
 
 
 def totals(*arguments: object) -> str:
@@ -133,7 +134,9 @@ def end_connections(process: subprocess.Popen[str], place: Place) -> bool:
     return bool(there) and process.returncode is None
 
 
-def broken_off(points: Sequence[int], how: Breaking, place: Place, file: Path) -> int:
+def broken_off(
+    points: Sequence[int], how: Breaking, place: Place, file: Path, *terms: object
+) -> int:
     """Start a replay again and again, breaking it off at each point; tell how often that hit."""
     hits, left = 0, list(points)
     while left:
@@ -142,7 +145,7 @@ def broken_off(points: Sequence[int], how: Breaking, place: Place, file: Path) -
         with (
             warned.open("w") as warnings,
             subprocess.Popen(
-                command(file, "--db", place.url),
+                command(file, "--db", place.url, *terms),
                 stdout=subprocess.DEVNULL,
                 stderr=warnings,
                 text=True,
@@ -170,4 +173,32 @@ def test_s4_a_replay_that_is_broken_off_again_and_again_ends_in_the_same_totals(
     assert totals(file, "--db", place.url) == wanted
     entries = place.entries()
     assert totals(file, "--db", place.url) == wanted
+    assert place.entries() == entries
+
+
+POLICY = """
+name = "returns"
+version = "1"
+
+[[refund.rules]]
+id = "standard"
+offer = ["credit", "money"]
+bonus = { percent = 10 }
+credit = { expires = "P12M", bonus_expires = "P1M" }
+"""
+
+
+def test_s4_a_replay_by_a_policy_that_is_broken_off_ends_in_the_same_totals(
+    place: Place, tmp_path: Path
+) -> None:
+    file, policy = tmp_path / "history.csv", tmp_path / "returns.toml"
+    a_shop_of_its_own(file, rows=1500)
+    policy.write_text(POLICY, encoding="utf-8")
+    terms = ("--policy", policy)
+    wanted = totals(file, "--db", tmp_path / "told.db", *terms)
+    assert json.loads(wanted)["offers"]["credit"]["lines"] > 300
+    assert broken_off((1, 100, 400), kill, place, file, *terms) >= 2
+    assert totals(file, "--db", place.url, *terms) == wanted
+    entries = place.entries()
+    assert totals(file, "--db", place.url, *terms) == wanted
     assert place.entries() == entries

@@ -34,6 +34,18 @@ READING = {
     "checkout": "shows the payment of an order; its steps are those of begin_checkout",
     "find_checkout": "shows the payment of an order, if any was begun",
     "checkouts": "shows the payments of all orders",
+    "code": "shows what is known of a claim code",
+    "codes": "shows what is known of all claim codes",
+    "due_reminders": "says who is to be reminded; what was acknowledged lies beside the accounts",
+    "earned": "says what a refund of an order takes of its points",
+    "earning": "shows what an order has earned",
+    "find_refund_case": "shows a refund case, if there is one",
+    "quote_top_up": "says what a top-up would give",
+    "refund_case": "shows a refund case; its steps are those of request_refund",
+    "refund_cases": "shows refund cases",
+    "return_lines": "says what was paid for pieces of an order",
+    "tallies": "says what was done under the limits of a policy",
+    "top_up_of": "shows a top-up",
 }
 """The verbs that write nothing, and what they do instead."""
 
@@ -42,6 +54,16 @@ ELSEWHERE = {
         "a checkout has a life of many steps, over a record beside the accounts: another machine, "
         "in tests/properties/test_checkout_machine.py, drives all of them against its own model"
     ),
+    "request_refund": "refund cases, too: tests/properties/test_case_machine.py",
+    **dict.fromkeys(
+        ("issue_code", "open_code", "claim", "revoke_code", "reissue_code"),
+        "codes, too: tests/properties/test_claim_machine.py, and test_returns_machine.py with cases",
+    ),
+    **dict.fromkeys(
+        ("grant", "earn", "remove_earned", "top_up", "refund_top_up"),
+        "what policies give: tests/properties/test_granting_machine.py",
+    ),
+    "acknowledge_reminders": "writes beside the accounts: tests/properties/test_reminder_laws.py",
 }
 """The verbs that write, and where else histories of them are made."""
 

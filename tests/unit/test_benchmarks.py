@@ -69,6 +69,25 @@ def test_the_tender_benchmark_reports_plans_growth_and_refunds() -> None:
     assert (refused.returncode, "no section 'speed'" in refused.stderr) == (2, True)
 
 
+def test_the_policy_benchmark_reports_decisions_and_growth() -> None:
+    done = run("policies.py", "--smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)["figures"]
+    assert {figure["section"] for figure in figures} == {"decisions", "shown", "growth"}
+    assert all(figure["value"] > 0 for figure in figures)
+    aims = {figure["aim"] for figure in figures}
+    assert aims == {"", ">= 1 (10,000/s)", "<= 1 (linear)"}
+    grown = {figure["what"] for figure in figures if figure["section"] == "growth"}
+    assert grown == {
+        "5 rules, 4 lines, with the lines",
+        "20 rules, 1 line, with the rules",
+        "20 rules, 4 lines, with the rules",
+        "20 rules, 4 lines, with the lines",
+    }
+    refused = run("policies.py", "--only", "decisions,speed")
+    assert (refused.returncode, "no section 'speed'" in refused.stderr) == (2, True)
+
+
 def test_the_floors_run_on_their_own() -> None:
     done = run("floors.py", "--smoke")
     assert done.returncode == 0, done.stderr

@@ -8,10 +8,14 @@ import typer
 
 from storecredit import __version__
 from storecredit.cli.carrying import export, import_
+from storecredit.cli.claim_keys import claim_keys
+from storecredit.cli.codes import reissue
 from storecredit.cli.demo import demo
 from storecredit.cli.giving import issue
 from storecredit.cli.keeping import expire, verify
+from storecredit.cli.policies import policy
 from storecredit.cli.reading import balance, statement
+from storecredit.cli.refunding import refund
 from storecredit.cli.replaying import replay
 from storecredit.cli.spending import redeem
 
@@ -37,6 +41,10 @@ app.command()(expire)
 app.command()(verify)
 app.command()(export)
 app.command("import")(import_)
+app.command()(refund)
+app.command()(reissue)
+app.command("claim-keys")(claim_keys)
+app.add_typer(policy)
 app.command()(replay)
 
 

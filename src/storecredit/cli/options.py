@@ -68,6 +68,19 @@ def expiry_of(written: str) -> Expiry:
         raise typer.BadParameter(f"{written!r} is not {wanted}.") from error
 
 
+def period_of(written: str) -> Period:
+    """
+    Read a period as ISO 8601 writes it: `P30D`, `P12M`.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    try:
+        return Period.of(written)
+    except StoreCreditError as error:
+        raise typer.BadParameter(f"{written!r} is not a period such as P30D or P12M.") from error
+
+
 def instant_of(written: str) -> datetime:
     """
     Read an ISO 8601 instant; without a zone it is UTC.

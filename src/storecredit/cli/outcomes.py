@@ -8,7 +8,7 @@ from typing import NoReturn, final
 import typer
 
 from storecredit.cli.printing import warn
-from storecredit.errors import ConflictError, MisuseError, RefusalError
+from storecredit.errors import ConflictError, MisuseError, PolicyInvalid, RefusalError
 
 
 @final
@@ -35,6 +35,9 @@ def reporting() -> Iterator[None]:
         stop(Status.REFUSED, str(refusal))
     except ConflictError as conflict:
         stop(Status.CONFLICT, str(conflict))
+    except PolicyInvalid as invalid:
+        # A line for each problem; what stands in a line is escaped like all data.
+        stop(Status.MISUSED, *str(invalid).split("\n"))
     except MisuseError as misuse:
         stop(Status.MISUSED, str(misuse))
     except BrokenPipeError:
@@ -46,7 +49,8 @@ def reporting() -> Iterator[None]:
         stop(Status.INTERRUPTED, "Stopped. What was done is kept; the same command goes on.")
 
 
-def stop(status: Status, message: str) -> NoReturn:
-    """End the command with *status* after telling why."""
-    warn(message)
+def stop(status: Status, *message: str) -> NoReturn:
+    """End the command with *status* after telling why, line by line."""
+    for line in message:
+        warn(line)
     raise typer.Exit(int(status))

@@ -43,6 +43,14 @@ def shown(place: str) -> str:
     return _url_of(place).set(query={}).render_as_string(hide_password=True)
 
 
+def is_there(place: str) -> bool:
+    """Tell whether *place* is no file that is missing; a server is not asked."""
+    if not is_url(place):
+        return Path(place).exists()
+    url = _url_of(place)
+    return url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists()
+
+
 @contextmanager
 def opened(place: str, *, new: bool) -> Iterator[Storage]:
     """

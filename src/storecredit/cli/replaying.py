@@ -1,4 +1,4 @@
-"""The command `replay`: what store credit would have done in a shop's own history."""
+"""The command `replay`: what store credit, or a policy, would have done in a shop's own history."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import typer
 from storecredit.cli.options import DEFAULT_MERCHANT, AsJson, Units
 from storecredit.cli.outcomes import Status, reporting
 from storecredit.cli.places import opened
+from storecredit.cli.policy_replay import PolicyReplay, asked_policy
 from storecredit.cli.printing import moment, progress, say, show_json, show_table, warn
 from storecredit.ledger import Merchant
 from storecredit.replay import (
@@ -21,6 +22,7 @@ from storecredit.replay import (
     read_online_retail,
     replay_history,
 )
+from storecredit.storage import Storage
 from storecredit.values import CustomUnit, Money
 
 
@@ -30,6 +32,26 @@ class Format(StrEnum):
 
     ONLINE_RETAIL = "online-retail"
     GENERIC = "generic"
+
+
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        help="Decide every return by this refund policy.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        help="Ask the policy with another window for returns, or with none that ends.",
+        metavar="P30D|none",
+        show_default=False,
+    ),
+]
 
 
 def replay(
@@ -58,6 +80,8 @@ def replay(
     columns: Annotated[
         Format, typer.Option("--format", help="The columns of the files.")
     ] = Format.ONLINE_RETAIL,
+    policy: PolicyFile = None,
+    window: Window = None,
     merchant: Annotated[
         str, typer.Option("--merchant", help="The merchant of record.", metavar="ID")
     ] = DEFAULT_MERCHANT,
@@ -67,31 +91,62 @@ def replay(
     """
     Replay a shop's order history: refunds become credit, later orders spend it.
 
-    A run that was stopped goes on when it is started again with the same --db.
+    With --policy, every return is decided by that refund policy instead, and nothing is spent. A
+    run that was stopped goes on when it is started again with the same --db.
     """
+    if policy is None and window is not None:
+        raise typer.BadParameter("--window goes with --policy, whose rules it is for.")
+    if policy is not None and (columns is not Format.ONLINE_RETAIL or expires_days or unit_def):
+        raise typer.BadParameter(
+            "--policy goes with --window and --format online-retail: the policy says how long"
+            " credit lives, and only these columns say what comes back."
+        )
     with reporting():
-        units = tuple(unit_def or ())
-        history = _read(files, columns, units)
-        with (
-            _place(db) as place,
-            opened(place, new=True) as storage,
-            progress("Events", len(history.events)) as done,
-        ):
-            totals = replay_history(
-                history,
+        told: PlainReplay | PolicyReplay
+        if policy is None:
+            rules = Merchant(id=merchant, units=tuple(unit_def or ()))
+            told = PlainReplay(_read(files, columns, rules.units), rules, expires_days)
+        else:
+            told = PolicyReplay(files, asked_policy(policy, window), merchant)
+        with _place(db) as place, opened(place, new=True) as storage:
+            problems = told.run(storage)
+    told.show(as_json=as_json)
+    for problem in problems:
+        warn(f"PROBLEM: {problem}")
+    if problems:
+        raise typer.Exit(int(Status.CONFLICT))
+
+
+@final
+class PlainReplay:
+    """A history, and what becomes of it in a ledger where all refunds are credit."""
+
+    def __init__(self, history: History, merchant: Merchant, expires_days: int | None) -> None:
+        self._history = history
+        self._merchant = merchant
+        self._expires_days = expires_days
+        self._totals: Totals | None = None
+
+    def run(self, storage: Storage) -> tuple[str, ...]:
+        """Drive it through the service; return what does not reconcile."""
+        with progress("Events", len(self._history.events)) as done:
+            self._totals = replay_history(
+                self._history,
                 storage,
-                merchant=Merchant(id=merchant, units=units),
-                expires_days=expires_days,
+                merchant=self._merchant,
+                expires_days=self._expires_days,
                 progress=done,
             )
-    if as_json:
-        show_json(totals.to_json())
-    else:
-        _show(history, totals)
-    for problem in totals.problems:
-        warn(f"PROBLEM: {problem}")
-    if not totals.verified:
-        raise typer.Exit(int(Status.CONFLICT))
+        return self._totals.problems
+
+    def show(self, *, as_json: bool) -> None:
+        """Print the totals, once there are some."""
+        if self._totals is None:
+            return
+        if as_json:
+            show_json(self._totals.to_json())
+        else:
+            _show(self._history, self._totals)
 
 
 @contextmanager

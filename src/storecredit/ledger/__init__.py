@@ -159,6 +159,7 @@ from storecredit.ledger.placement import (
     explain,
     place,
 )
+from storecredit.ledger.reclaiming import Reclaim
 from storecredit.ledger.restoring import (
     SPENT,
     Restore,
@@ -278,6 +279,7 @@ __all__ = [
     "Parts",
     "PlaceHold",
     "Reach",
+    "Reclaim",
     "Redeem",
     "RefundBought",
     "Reinstate",

@@ -37,8 +37,11 @@ def chooses(kind: EntryKind, request: Mapping[str, Any]) -> bool:
     Tell whether an entry of that *kind* records a choice among lots.
 
     The others take all there is, or lots that are named: by the caller, by a hold, by the
-    redemption that is restored, or, in a reversal, by the *request*'s ``transfer``.
+    redemption that is restored, or, in a reversal, by the *request*'s ``transfer``. So do
+    revocations that do not say how far they reach.
     """
+    if kind is EntryKind.REVOKE:
+        return "reach" in request
     return kind in _CHOOSING and "transfer" not in request
 
 

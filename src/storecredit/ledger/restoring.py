@@ -6,7 +6,7 @@ from typing import ClassVar, Final, final
 import attrs
 
 from storecredit.errors import InvalidTerms, NotARedemption, RestoreExceedsRedemption
-from storecredit.ledger.account import AccountStatus
+from storecredit.ledger.account import Account, AccountStatus
 from storecredit.ledger.arguments import as_money_or_none
 from storecredit.ledger.command import Names
 from storecredit.ledger.draft import Draft
@@ -79,16 +79,10 @@ class Restore:
                 draws, of a lot.
         """
         draft.require_status(AccountStatus.OPEN)
-        if self.entry is None:
-            raise InvalidTerms("entry", None, "loaded by whoever decides the command")
-        spent = [(of, move) for of, move in enumerate(self.entry.moves) if move.what in SPENT]
-        if self.entry.kind not in REDEMPTIONS:
-            raise NotARedemption(self.redemption, self.entry.kind)
-        done = draft.account.restored.get(self.redemption, {})
-        left = {of: move.amount - done.get(of, 0) - self.earlier.get(of, 0) for of, move in spent}
+        spent, left = self._spent_and_left(draft.account)
         fresh: list[tuple[LotId, int]] = []
         for wanted, among in self._wanted(draft, spent, left):
-            self._check_cap(draft, wanted, among, left)
+            self._check_cap(draft.account, wanted, among, left)
             rest = wanted
             for of, move in reversed(among):
                 back = min(left[of], rest)
@@ -97,6 +91,29 @@ class Restore:
                     rest -= back
         draft.restored(self.redemption)
         draft.settle_from(fresh)
+
+    def require_left(self, account: Account, amount: Money) -> None:
+        """
+        Require that *amount* could be given back now, and decide nothing.
+
+        Raises:
+            NotARedemption: The entry spent nothing.
+            RestoreExceedsRedemption: More than the redemption took, less what was restored.
+        """
+        spent, left = self._spent_and_left(account)
+        attrs.evolve(self, amount=amount)._check_cap(account, amount.minor, spent, left)
+
+    def _spent_and_left(self, account: Account) -> tuple[_Moves, dict[int, int]]:
+        """Return the moves that spent, and how much of each is not given back yet."""
+        entry = self.entry
+        if entry is None:
+            raise InvalidTerms("entry", None, "loaded by whoever decides the command")
+        if entry.kind not in REDEMPTIONS:
+            raise NotARedemption(self.redemption, entry.kind)
+        spent = [(of, move) for of, move in enumerate(entry.moves) if move.what in SPENT]
+        done = account.restored.get(self.redemption, {})
+        left = {of: move.amount - done.get(of, 0) - self.earlier.get(of, 0) for of, move in spent}
+        return spent, left
 
     def _wanted(
         self, draft: Draft, spent: _Moves, left: Mapping[int, int]
@@ -113,10 +130,12 @@ class Restore:
             for draw in self.draws
         ]
 
-    def _check_cap(self, draft: Draft, wanted: int, among: _Moves, left: Mapping[int, int]) -> None:
+    def _check_cap(
+        self, account: Account, wanted: int, among: _Moves, left: Mapping[int, int]
+    ) -> None:
         most = sum(left[of] for of, _ in among)
         if not wanted or wanted > most:
-            money = draft.account.money
+            money = account.money
             taken = sum(move.amount for _, move in among)
             is_all = self.amount is None and self.draws is None
             raise RestoreExceedsRedemption(

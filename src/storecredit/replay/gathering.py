@@ -148,6 +148,11 @@ class Gathering:
         """Count a row that takes no part."""
         self._skipped[reason] += 1
 
+    @property
+    def skipped(self) -> dict[str, int]:
+        """By reason, how many rows take no part."""
+        return dict(self._skipped)
+
     def history(self) -> History:
         """Return every invoice with at least one kept line as an event, in order of time."""
         events = [
@@ -162,4 +167,4 @@ class Gathering:
             if invoice.customer is not None
         ]
         events.sort(key=lambda event: event.at)
-        return History(unit=self.unit, events=tuple(events), skipped=dict(self._skipped))
+        return History(unit=self.unit, events=tuple(events), skipped=self.skipped)

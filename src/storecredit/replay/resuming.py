@@ -7,7 +7,7 @@ journals are read first: events were driven one after the other, and every event
 one that left an entry has been decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, final
 
 import attrs
@@ -68,7 +68,32 @@ def take_up(
         StorageUnusable: The ledger holds something else than an earlier run of this history.
         ConcurrentChange: Another run claims it at the same moment.
     """
-    digests = list(history.digests())
+    if not claim(storage, merchant, list(history.digests()), terms):
+        return Position(0, frozenset(), {})
+    with storage.snapshot() as reader:
+        return _position(reader, merchant, history)
+
+
+def claim(
+    storage: Storage, merchant: str, digests: Sequence[str], terms: Mapping[str, Any]
+) -> bool:
+    """
+    Claim the ledger of *merchant* for a history; tell whether an earlier run of it was here.
+
+    Args:
+        storage: Where the ledger is.
+
+        merchant: Whose it is.
+
+        digests: Of the first thing in the history, of the first two, and so on: an earlier run
+            may have had fewer.
+
+        terms: What else has to be the same.
+
+    Raises:
+        StorageUnusable: The ledger holds something else than an earlier run of this history.
+        ConcurrentChange: Another run claims it at the same moment.
+    """
     with storage.transaction() as unit:
         record = unit.record(merchant, KIND, _ID)
         if record is None:
@@ -90,10 +115,7 @@ def take_up(
                 },
             )
         )
-    if record is None:
-        return Position(0, frozenset(), {})
-    with storage.snapshot() as reader:
-        return _position(reader, merchant, history)
+    return record is not None
 
 
 def require_alone(account: str, expected: int, sequence: int) -> None:
@@ -107,7 +129,7 @@ def require_alone(account: str, expected: int, sequence: int) -> None:
         raise ConcurrentChange(account, expected - 1)
 
 
-def _require_same(record: Record, digests: list[str], terms: Mapping[str, Any]) -> None:
+def _require_same(record: Record, digests: Sequence[str], terms: Mapping[str, Any]) -> None:
     earlier, events = record.body, int(record.body["events"])
     if earlier["terms"] != dict(terms):
         then, now = _told(earlier["terms"]), _told(terms)

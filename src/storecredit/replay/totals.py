@@ -5,7 +5,7 @@ from typing import Any, final
 
 import attrs
 
-from storecredit.ledger import What
+from storecredit.ledger import Funding, What
 from storecredit.storage import Reader
 from storecredit.values import Unit
 
@@ -66,6 +66,8 @@ class LedgerSums:
     """The moves of all journals of a merchant in one unit, added up by what happened."""
 
     minor: Mapping[What, int]
+    issued: Mapping[Funding, int] = attrs.field(factory=dict, kw_only=True)
+    """What was issued, by the funding of the lots."""
 
     @property
     def total(self) -> int:
@@ -80,6 +82,7 @@ class LedgerSums:
 def sums_of(reader: Reader, merchant: str, unit: Unit) -> LedgerSums:
     """Add up every move of every journal of *merchant* in *unit*, from the entries alone."""
     minor: dict[What, int] = {}
+    issued: dict[Funding, int] = {}
     after = ""
     while page := reader.account_ids(merchant, after=after):
         for _, name in page:
@@ -89,8 +92,11 @@ def sums_of(reader: Reader, merchant: str, unit: Unit) -> LedgerSums:
             for entry in reader.journal(account):
                 for move in entry.moves:
                     minor[move.what] = minor.get(move.what, 0) + move.amount
+                    if move.what is What.ISSUED and move.terms is not None:
+                        funding = move.terms.funding
+                        issued[funding] = issued.get(funding, 0) + move.amount
         after = page[-1][1]
-    return LedgerSums(minor)
+    return LedgerSums(minor, issued=issued)
 
 
 def discrepancies(

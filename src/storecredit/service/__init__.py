@@ -6,8 +6,10 @@ from storecredit.service._porting import BalancesImported
 from storecredit.service.about import About
 from storecredit.service.async_checkout import AsyncCheckout
 from storecredit.service.async_feed import AsyncFeed, AsyncFeedBatch
+from storecredit.service.async_refund_case import AsyncRefundCase
 from storecredit.service.async_store_credit import AsyncStoreCredit
 from storecredit.service.checkout import Checkout
+from storecredit.service.codes import ClaimedCode, IssuedCode, OpenedCode
 from storecredit.service.deliveries import (
     DeadLetter,
     Delivery,
@@ -22,7 +24,10 @@ from storecredit.service.file_source import ImportLimits
 from storecredit.service.journal_export import ExportSummary
 from storecredit.service.journal_file import Counts
 from storecredit.service.journal_import import ImportSummary
+from storecredit.service.policy_file import load_policy
 from storecredit.service.receipts import Receipt, TransferReceipt
+from storecredit.service.refund_case import RefundCase
+from storecredit.service.reminders import Reminder
 from storecredit.service.statements import StatementLine
 from storecredit.service.store_credit import StoreCredit
 from storecredit.service.sweeps import Sweep
@@ -35,9 +40,11 @@ __all__ = [
     "AsyncCheckout",
     "AsyncFeed",
     "AsyncFeedBatch",
+    "AsyncRefundCase",
     "AsyncStoreCredit",
     "BalancesImported",
     "Checkout",
+    "ClaimedCode",
     "Counts",
     "DeadLetter",
     "Delivery",
@@ -49,10 +56,14 @@ __all__ = [
     "Grant",
     "ImportLimits",
     "ImportSummary",
+    "IssuedCode",
     "LaterEntries",
+    "OpenedCode",
     "Preview",
     "Problem",
     "Receipt",
+    "RefundCase",
+    "Reminder",
     "StatementLine",
     "StoreCredit",
     "Sweep",
@@ -60,4 +71,5 @@ __all__ = [
     "Verification",
     "WalletView",
     "WhenLeased",
+    "load_policy",
 ]

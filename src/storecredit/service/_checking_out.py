@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Unpack
 
+from storecredit.claims import is_code_holder
 from storecredit.errors import UnknownPayment
 from storecredit.ledger import Funding, require_text
 from storecredit.ledger.arguments import one_of
@@ -22,6 +23,7 @@ from storecredit.tenders import (
     PaymentState,
     PlanPart,
     Tender,
+    TenderKind,
     plan_payment,
 )
 from storecredit.values import AnyMoney, Period, Unit
@@ -49,7 +51,8 @@ class CheckingOut(Giving):
         Args:
             name: The id of the tender, for plans and refunds.
 
-            holder: Whose account; one that does not exist pays nothing.
+            holder: Whose account; one that does not exist pays nothing. The bearer of a claim code,
+                as `open_code` names it, is a tender of the kind ``code``.
 
             unit: A currency code, or a unit of the merchant's.
 
@@ -67,7 +70,8 @@ class CheckingOut(Giving):
         most = None if up_to is None else self._money(up_to)
         with self.storage.snapshot() as reader:
             account = self._look(reader, holder, known)
-        return Credit(name, account, up_to=most, rate=rate)
+        kind = TenderKind.CODE if is_code_holder(holder) else TenderKind.CREDIT
+        return Credit(name, account, up_to=most, rate=rate, kind=kind)
 
     def plan_payment(
         self,

@@ -167,19 +167,21 @@ class Desk:
 
     def step(self, change: Callable[[UnitOfWork, PaymentRecord], PaymentRecord]) -> PaymentRecord:
         """Take a step of a payment that was begun; nothing is written where nothing changes."""
+        return self.door._write(lambda tx: self.step_in(tx, change))
 
-        def work(tx: UnitOfWork) -> PaymentRecord:
-            row = tx.record(self.door.merchant.id, KIND, self.order)
-            if row is None:
-                raise UnknownPayment(self.order)
-            record = PaymentRecord.from_json(row.body)
-            with self._as_read(tx, row):
-                after = change(tx, record)
-            if after is not record:
-                self._put(tx, after, version=row.version + 1)
-            return after
-
-        return self.door._write(work)
+    def step_in(
+        self, tx: UnitOfWork, change: Callable[[UnitOfWork, PaymentRecord], PaymentRecord]
+    ) -> PaymentRecord:
+        """Take a step in a transaction that may do more than that."""
+        row = tx.record(self.door.merchant.id, KIND, self.order)
+        if row is None:
+            raise UnknownPayment(self.order)
+        record = PaymentRecord.from_json(row.body)
+        with self._as_read(tx, row):
+            after = change(tx, record)
+        if after is not record:
+            self._put(tx, after, version=row.version + 1)
+        return after
 
     @contextmanager
     def _as_read(self, tx: UnitOfWork, row: Record | None) -> Iterator[None]:

@@ -10,10 +10,13 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
+from storecredit.claims import ClaimRules, is_code_holder
 from storecredit.errors import (
+    CodeClaimed,
     ConflictError,
     FutureInstant,
     InvalidTerms,
+    InvalidText,
     JournalBroken,
     StorageUnavailable,
     UnitRedefined,
@@ -24,6 +27,7 @@ from storecredit.ledger import (
     NO_NAMES,
     Account,
     AccountId,
+    AccountView,
     Change,
     Command,
     Context,
@@ -37,6 +41,7 @@ from storecredit.ledger import (
     request_of,
     require_key,
     require_text,
+    view,
     wallet_id,
     wallet_of,
 )
@@ -121,6 +126,8 @@ class Door:
         salt: Callable[[], bytes] = _salt,
         attempts: int = 8,
         sleep: Callable[[float], None] = time.sleep,
+        claims: ClaimRules | None = None,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.storage: Final = storage
         self.merchant: Final = _as_merchant(merchant)
@@ -129,6 +136,8 @@ class Door:
         self._salt: Final = salt
         self._attempts: Final = attempts
         self._sleep: Final = sleep
+        self._claims: Final = claims
+        self._random_bytes: Final = random_bytes
 
     # Running
 
@@ -265,11 +274,15 @@ class Door:
 
         Raises:
             UnknownLot: A lot is named by something that is no text.
+            InvalidText: The holder is named like the bearer of a code, and there is none.
             UnitRedefined: The account was opened with other digits.
+            CodeClaimed: The holder is the bearer of a code that was claimed.
         """
         _require_ids(names)
         account = tx.account(self.merchant.id, holder, unit.code, names=names, key=key)
         opens = None
+        if is_code_holder(holder):
+            return self._load_code(tx, holder, unit, key, account)
         if account is None:
             account, opens = self._new_account(tx, holder, unit, names)
         while True:
@@ -279,6 +292,34 @@ class Door:
             if repeated is not None or account.merged_into is None:
                 return Loaded(account, repeated, opens)
             account = self._next_on_the_way(tx, account, account.merged_into, names)
+
+    def _load_code(
+        self, tx: Reader, holder: str, unit: Unit, key: str, account: Account | None
+    ) -> Loaded:
+        """
+        Load the account of a code's bearer, which `issue_code` alone opens (A15).
+
+        Restores follow to whoever claimed it; the name does not: anybody may still remember it.
+        """
+        if account is None:
+            wallet = tx.wallet(self.merchant.id, holder)
+            if wallet is None:
+                problem = "is no bearer of a claim code that was issued here; use issue_code()"
+                raise InvalidText("holder", holder, problem)
+            if wallet.merged_into is not None:
+                raise CodeClaimed(holder)
+            return Loaded(self._account_in(wallet, unit))
+        if account.unit.digits != unit.digits:
+            raise UnitRedefined(unit.code, account.unit.digits, unit.digits)
+        repeated = tx.entry_by_key(account, key)
+        if repeated is None and account.merged_into is not None:
+            raise CodeClaimed(holder)
+        return Loaded(account, repeated)
+
+    def _account_in(self, wallet: Wallet, unit: Unit) -> Account:
+        """Return the account of *wallet* in *unit* before its first entry."""
+        name = account_id(wallet.id, unit.code)
+        return Account.new(name, self.merchant.id, wallet.holder, unit)
 
     def _survivor(self, tx: Reader, account: Account, names: Names = NO_NAMES) -> Account:
         """Return the account that *account* was merged into, however often."""
@@ -323,10 +364,10 @@ class Door:
         return Wallet(wallet_id(self._new_id()), self.merchant.id, holder)
 
     def _accounts_on_the_way(self, tx: Reader, wallet: Wallet) -> list[Account]:
-        """Return all accounts of *wallet* and of whatever it was merged into."""
+        """Return all accounts of *wallet* and of whatever it was merged into, unless by a claim."""
         return [
             account
-            for on_the_way in self._wallets_on_the_way(tx, wallet)
+            for on_the_way in self._wallets_of_the_name(tx, wallet)
             for account in tx.accounts_of(self.merchant.id, on_the_way.id)
         ]
 
@@ -339,6 +380,11 @@ class Door:
         """
         _require_ids(names)
         account = reader.account(self.merchant.id, holder, unit.code, names=names)
+        if is_code_holder(holder):
+            if account is None:
+                wallet = reader.wallet(self.merchant.id, holder) or self._new_wallet(holder)
+                account = self._account_in(wallet, unit)
+            return account
         if account is None:
             account, _ = self._new_account(reader, holder, unit, names)
         return self._survivor(reader, account, names)
@@ -347,6 +393,13 @@ class Door:
         """Return the wallet that *wallet* was merged into, however often, or itself."""
         *_, survivor = self._wallets_on_the_way(tx, wallet)
         return survivor
+
+    def _wallets_of_the_name(self, tx: Reader, wallet: Wallet) -> Iterator[Wallet]:
+        """Yield the wallets that the name of a holder leads to: of a code, its own alone (A15)."""
+        if is_code_holder(wallet.holder):
+            yield wallet
+        else:
+            yield from self._wallets_on_the_way(tx, wallet)
 
     def _wallets_on_the_way(self, tx: Reader, wallet: Wallet) -> Iterator[Wallet]:
         """
@@ -383,6 +436,13 @@ class Door:
             if own == unit:
                 return own
         return unit
+
+    def _view(self, account: Account, at: datetime) -> AccountView:
+        declared = self._declared(account.unit)
+        if declared is not account.unit:
+            account = account.copy()
+            account.unit = declared
+        return view(account, self.merchant, at)
 
     def _unit(self, unit: str | Unit) -> Unit:
         return self.merchant.unit(unit)

@@ -27,7 +27,7 @@ from storecredit.service._door import Asked, Door, Loaded, require_batch
 from storecredit.service.about import About
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
-from storecredit.values import AnyMoney, Period, Unit
+from storecredit.values import AnyMoney, Money, Period, Unit
 
 
 @final
@@ -95,6 +95,7 @@ class Giving(Door):
         Raises:
             InvalidKey, InvalidText: The key, the holder or another text.
             KeyReused: The key names another request.
+            CodeClaimed: The holder is the bearer of a code that was claimed (A15).
             FutureInstant: ``at`` is ahead of the clock.
             AccountFrozen, AccountClosed: The account takes nothing in.
             AmountNotPositive: Zero or less.
@@ -257,6 +258,24 @@ class Giving(Door):
 
     def _restore_in(self, tx: UnitOfWork, command: Restore, asked: Asked) -> Receipt:
         """Carry out a restore in a transaction that may do more than that."""
+        origin, target, named = self._loaded_restore(tx, command)
+        repeated = self._repeated_on_the_way(tx, origin, asked.key)
+        return self._do(tx, repeated or Loaded(target), attrs.evolve(asked, command=named))
+
+    def _require_restorable(self, tx: UnitOfWork, redemption: EntryId, amount: Money) -> None:
+        """
+        Require that a restore of *amount* would find as much of *redemption* left now.
+
+        Raises:
+            UnknownEntry: This merchant has no such entry.
+            NotARedemption: The entry spent nothing.
+            RestoreExceedsRedemption: More than it took, less what was restored.
+        """
+        _, target, named = self._loaded_restore(tx, Restore(redemption=redemption))
+        named.require_left(target, amount)
+
+    def _loaded_restore(self, tx: UnitOfWork, command: Restore) -> tuple[Account, Account, Restore]:
+        """Return the account that redeemed, the one its value goes to by now, and all it needs."""
         redemption = command.redemption
         origin_id = self._account_of(redemption, UnknownEntry)
         origin = tx.account_by_id(self.merchant.id, origin_id)
@@ -268,8 +287,7 @@ class Giving(Door):
         if survivor is not origin:
             named = self._with_what_was_merged(tx, named, origin_id)
         target = tx.account_by_id(self.merchant.id, survivor.id, names=named.names) or survivor
-        repeated = self._repeated_on_the_way(tx, origin, asked.key)
-        return self._do(tx, repeated or Loaded(target), attrs.evolve(asked, command=named))
+        return origin, target, named
 
     def _with_what_was_merged(self, tx: UnitOfWork, command: Restore, origin: AccountId) -> Restore:
         """Add what the merged accounts know: the lots, and what each has given back (A7, A17)."""

@@ -6,6 +6,7 @@ from functools import partial
 
 import attrs
 
+from storecredit.claims import require_registered
 from storecredit.errors import InvalidTerms, JournalBroken, UnknownEntry
 from storecredit.ledger import (
     NO_CONTEXT,
@@ -20,6 +21,8 @@ from storecredit.ledger import (
     require_text,
     wallet_of,
 )
+from storecredit.service._case_names import rename_cases
+from storecredit.service._claim_desk import rename_reservations
 from storecredit.service._door import Asked, Door, Loaded, require_batch
 from storecredit.service.sweeps import Sweep
 from storecredit.service.verification import Anchor, Verification, verify_account
@@ -132,6 +135,9 @@ class Keeping(Door):
         """
         Replace the name of *holder* by *pseudonym*; no entry and no digest changes (A18).
 
+        Claim codes that are reserved for *holder* are reserved for the pseudonym from now on, and
+        refund cases of *holder* are the pseudonym's.
+
         The old name is forgotten, and means somebody new from now on. So a command that is
         repeated **under the old name** is not recognised, and is carried out a second time: the
         ledger would have to keep the name to know better. Wait with the pseudonym until nothing
@@ -139,14 +145,18 @@ class Keeping(Door):
         pseudonym in whatever is still waiting to be sent (A12).
 
         Raises:
-            InvalidText: Either name.
+            InvalidText: Either name, or it is that of the bearer of a claim code.
             InvalidTerms: *holder* is unknown, or the pseudonym is somebody else's.
         """
-        require_text("holder", holder)
-        require_text("pseudonym", pseudonym)
+        require_registered("holder", require_text("holder", holder))
+        require_registered("pseudonym", require_text("pseudonym", pseudonym))
 
         def work(tx: UnitOfWork) -> None:
             wallet = tx.wallet(self.merchant.id, holder)
+            reserved = rename_reservations(tx, self.merchant.id, holder, pseudonym)
+            cases = rename_cases(tx, self.merchant.id, holder, pseudonym)
+            if wallet is None and (reserved or cases):
+                return
             if wallet is None:
                 raise InvalidTerms("holder", holder, "a holder with an account")
             if pseudonym != holder and tx.wallet(self.merchant.id, pseudonym) is not None:

@@ -4,6 +4,7 @@ from typing import Unpack
 
 import attrs
 
+from storecredit.claims import require_registered
 from storecredit.errors import (
     InvalidTerms,
     NotATransfer,
@@ -79,6 +80,7 @@ class Moving(Pairing):
 
         Raises:
             InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
+            CodeClaimed: Either is the bearer of a code that was claimed (A15).
             InvalidTerms: Both are the same account.
             AccountFrozen, AccountClosed: Of the sender.
             UnitMismatch, AmountNotPositive, UnknownLot, InsufficientCredit: As `TransferOut`.
@@ -232,6 +234,7 @@ class Moving(Pairing):
 
         Raises:
             InvalidKey, InvalidText: The request.
+            InvalidText: Either is the bearer of a claim code: `claim` moves its value.
             InvalidTerms: Both are the same holder.
             KeyReused: The key names another request.
             InvalidTerms: *holder* was merged elsewhere before.
@@ -242,8 +245,8 @@ class Moving(Pairing):
             AccountFrozen, AccountClosed: Of the survivor.
         """
         require_key(key)
-        require_text("holder", holder)
-        require_text("into", into)
+        require_registered("holder", require_text("holder", holder))
+        require_registered("into", require_text("into", into))
         if holder == into:
             raise InvalidTerms("into", into, "another holder")
 

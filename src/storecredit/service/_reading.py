@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from storecredit.claims import is_code_holder
 from storecredit.errors import InvalidTerms
 from storecredit.ledger import (
     Account,
@@ -12,7 +13,6 @@ from storecredit.ledger import (
     far_key,
     replay,
     require_text,
-    view,
 )
 from storecredit.service._door import Door
 from storecredit.service.statements import StatementLine, statement_line
@@ -144,7 +144,8 @@ class Reading(Door):
                 page = list(reader.journal(account, after=done, upto=done + _PAGE))
                 last = page[-1] if page else last
                 onward = None
-                if len(page) < _PAGE and account.merged_into is not None and last is not None:
+                is_over = len(page) < _PAGE and not is_code_holder(account.holder)
+                if is_over and account.merged_into is not None and last is not None:
                     into = self._next_on_the_way(reader, account, account.merged_into)
                     onward = (into, *_before_merger(reader, last, into))
             for entry in page:
@@ -160,6 +161,8 @@ class Reading(Door):
 
     def _own(self, reader: Reader, holder: str, unit: Unit) -> Account:
         """Return the account of *holder* that came first, whether it was merged since or not."""
+        if is_code_holder(holder):
+            return self._look(reader, holder, unit)
         account = reader.account(self.merchant.id, holder, unit.code)
         return account or self._new_account(reader, holder, unit)[0]
 
@@ -181,7 +184,7 @@ class Reading(Door):
         A merger is followed from its instant on, which the accounts that it closed know.
         """
         found: dict[str, Account] = {}
-        for on_the_way in self._wallets_on_the_way(reader, wallet):
+        for on_the_way in self._wallets_of_the_name(reader, wallet):
             accounts = reader.accounts_of(self.merchant.id, on_the_way.id)
             merged = [account for account in accounts if _is_merged(account, at)]
             for account in accounts:
@@ -190,13 +193,6 @@ class Reading(Door):
             if accounts and not merged:
                 break
         return [found[code] for code in sorted(found)]
-
-    def _view(self, account: Account, at: datetime) -> AccountView:
-        declared = self._declared(account.unit)
-        if declared is not account.unit:
-            account = account.copy()
-            account.unit = declared
-        return view(account, self.merchant, at)
 
     def _as_of(self, reader: Reader, account: Account, *, at: datetime | None) -> Account:
         """Return *account* as it was at *at*; itself, where nothing was recorded since."""

@@ -56,17 +56,30 @@ class RefundDesk:
         """Record the refund, and let everything that the ledger has to do happen with it."""
 
         def change(tx: UnitOfWork, record: PaymentRecord) -> PaymentRecord:
-            after = record.refund(plan, key=stamp.key)
+            after = self.give_back(tx, record, plan, stamp, terms)
             if after is not record:
-                _require_named(record, plan, terms)
-                tx.lock(sorted(self._accounts(after, terms)))
-                self._take_gift_cards(tx, plan, stamp, terms)
-                self._take_earned(tx, plan, stamp, terms)
-                self._restore(tx, after, stamp, terms)
                 self._issue(tx, after, plan, stamp, terms)
             return after
 
         return self._desk.step(change)
+
+    def give_back(
+        self,
+        tx: UnitOfWork,
+        record: PaymentRecord,
+        plan: RefundPlan,
+        stamp: Stamp,
+        terms: RefundTerms,
+    ) -> PaymentRecord:
+        """Record the refund, and let the ledger do all of it but to issue new credit."""
+        after = record.refund(plan, key=stamp.key)
+        if after is not record:
+            _require_named(record, plan, terms)
+            tx.lock(sorted(self._accounts(after, terms)))
+            self._take_gift_cards(tx, plan, stamp, terms)
+            self._take_earned(tx, plan, stamp, terms)
+            self._restore(tx, after, stamp, terms)
+        return after
 
     def _accounts(self, record: PaymentRecord, terms: RefundTerms) -> set[AccountId]:
         """Return the accounts that are known to be changed, to be locked in their order (S1)."""

@@ -66,6 +66,7 @@ class Spending(Door):
 
         Raises:
             InvalidKey, InvalidText, KeyReused, FutureInstant: The request.
+            CodeClaimed: The holder is the bearer of a code that was claimed (A15).
             AccountFrozen, AccountClosed: Nothing may go out.
             ChannelRequired, ChannelNotDeclared, SpenderNotListed: Who and where.
             UnitMismatch, AmountNotPositive, InvalidTerms: The amount or the lines.

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Unpack, final
 
+from storecredit.claims import ClaimRules
 from storecredit.ledger import Funding, Merchant
-from storecredit.service._awaiting import Awaiting, awaits, iterates
+from storecredit.service._async_refunding import AsyncRefunding
+from storecredit.service._awaiting import awaits, iterates
 from storecredit.service.about import About
 from storecredit.service.async_checkout import AsyncCheckout
 from storecredit.service.async_feed import AsyncFeed
@@ -35,7 +37,7 @@ def _salt() -> bytes:
 
 
 @final
-class AsyncStoreCredit(Awaiting):
+class AsyncStoreCredit(AsyncRefunding):
     """
     Store credit, points and open balances of one merchant of record, awaited.
 
@@ -59,6 +61,10 @@ class AsyncStoreCredit(Awaiting):
         salt: Makes the salt of each private field.
 
         attempts: How often a transaction is tried while others are faster (S5).
+
+        claims: The keys and rules of claim codes, where there are any (A15).
+
+        random_bytes: Makes so many bytes that nobody can guess, for codes.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class AsyncStoreCredit(Awaiting):
         new_id: Callable[[], uuid.UUID] = uuid.uuid4,
         salt: Callable[[], bytes] = _salt,
         attempts: int = 8,
+        claims: ClaimRules | None = None,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._credit: Final = StoreCredit(
             storage.blocking,
@@ -79,6 +87,8 @@ class AsyncStoreCredit(Awaiting):
             salt=salt,
             attempts=attempts,
             sleep=lambda seconds: storage.wait(asyncio.sleep(seconds)),
+            claims=claims,
+            random_bytes=random_bytes,
         )
         super().__init__(self._credit, storage)
 
@@ -308,6 +318,74 @@ class AsyncStoreCredit(Awaiting):
     def _all_checkouts(self) -> None:
         """Yield the checkouts as they are without awaiting."""
 
+    # Claiming
+
+    @awaits(StoreCredit.issue_code)
+    def issue_code(self) -> None:
+        """As `StoreCredit.issue_code`."""
+
+    @awaits(StoreCredit.open_code)
+    def open_code(self) -> None:
+        """As `StoreCredit.open_code`."""
+
+    @awaits(StoreCredit.claim)
+    def claim(self) -> None:
+        """As `StoreCredit.claim`."""
+
+    @awaits(StoreCredit.revoke_code)
+    def revoke_code(self) -> None:
+        """As `StoreCredit.revoke_code`."""
+
+    @awaits(StoreCredit.reissue_code)
+    def reissue_code(self) -> None:
+        """As `StoreCredit.reissue_code`."""
+
+    @awaits(StoreCredit.code)
+    def code(self) -> None:
+        """As `StoreCredit.code`."""
+
+    @iterates(StoreCredit.codes)
+    def codes(self) -> None:
+        """As `StoreCredit.codes`."""
+
+    # Granting
+
+    @awaits(StoreCredit.grant)
+    def grant(self) -> None:
+        """As `StoreCredit.grant`."""
+
+    @awaits(StoreCredit.earn)
+    def earn(self) -> None:
+        """As `StoreCredit.earn`."""
+
+    @awaits(StoreCredit.remove_earned)
+    def remove_earned(self) -> None:
+        """As `StoreCredit.remove_earned`."""
+
+    @awaits(StoreCredit.earning)
+    def earning(self) -> None:
+        """As `StoreCredit.earning`."""
+
+    @awaits(StoreCredit.earned)
+    def earned(self) -> None:
+        """As `StoreCredit.earned`."""
+
+    @awaits(StoreCredit.quote_top_up)
+    def quote_top_up(self) -> None:
+        """As `StoreCredit.quote_top_up`."""
+
+    @awaits(StoreCredit.top_up)
+    def top_up(self) -> None:
+        """As `StoreCredit.top_up`."""
+
+    @awaits(StoreCredit.top_up_of)
+    def top_up_of(self) -> None:
+        """As `StoreCredit.top_up_of`."""
+
+    @awaits(StoreCredit.refund_top_up)
+    def refund_top_up(self) -> None:
+        """As `StoreCredit.refund_top_up`."""
+
     # Explaining
 
     @awaits(StoreCredit.preview)
@@ -385,6 +463,16 @@ class AsyncStoreCredit(Awaiting):
     @awaits(StoreCredit.erase)
     def erase(self) -> None:
         """As `StoreCredit.erase`."""
+
+    # Reminding
+
+    @iterates(StoreCredit.due_reminders)
+    def due_reminders(self) -> None:
+        """As `StoreCredit.due_reminders`."""
+
+    @awaits(StoreCredit.acknowledge_reminders)
+    def acknowledge_reminders(self) -> None:
+        """As `StoreCredit.acknowledge_reminders`."""
 
     # Porting
 

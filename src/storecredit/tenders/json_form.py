@@ -4,6 +4,7 @@ import enum
 import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -41,7 +42,7 @@ def read_form(kind: type[_T], form: Mapping[str, Any]) -> _T:
         raise TextUnreadable(form, f"the JSON form of a {kind.__name__}")
     body = dict(form)
     units = body.pop("units", {})
-    customs = {code: CustomUnit(code, digits) for code, digits in units.items()}
+    customs = {code: CustomUnit(code, digits) for code, digits in _of(dict, units).items()}
     named: Any = kind
     read = _reader(named)
     found: _T = read(body, customs)
@@ -59,6 +60,8 @@ def _write(value: Any, units: dict[str, int]) -> Any:
         return value.to_json()
     if isinstance(value, datetime):
         return write_instant(value)
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, tuple):
         return [_write(each, units) for each in value]
     form = {}
@@ -89,6 +92,8 @@ def _reader(kind: Any) -> _Read:
         return lambda data, units: Money.from_json(data, customs=units.values())
     if kind is datetime:
         return lambda data, _: _instant(data)
+    if kind is Decimal:
+        return lambda data, _: _decimal(data)
     return lambda data, _: _of(kind, data)
 
 
@@ -125,3 +130,10 @@ def _instant(data: Any) -> datetime:
         return read_instant(_of(str, data))
     except ValueError:
         raise TextUnreadable(data, "an instant in UTC") from None
+
+
+def _decimal(data: Any) -> Decimal:
+    try:
+        return Decimal(_of(str, data))
+    except InvalidOperation:
+        raise TextUnreadable(data, "a number as it is written") from None

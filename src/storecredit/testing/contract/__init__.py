@@ -26,14 +26,16 @@ can be run alone while an adapter is being written, best in this order:
 - `RaceDuties`: threads at the same moment (S1, S2, S4)
 - `FeedDuties`: committed entries for other programs, each once and in account order (S7)
 - `CheckoutDuties`: the record of a payment and the entries of its accounts (T5, S11)
+- `ClaimDuties`: the record of a claim code and the accounts on both sides (A15, S11)
+- `RefundDuties`: the records of a refund case and the entries of its accounts (P5, S11)
 - `CrashDuties`: a fault at every step (S1, S4, S5)
 """
 
 import pytest
 
 _GROUPS = (
-    "addresses atomicity checking_out crashes duties extremes feeding journal keys loading races"
-    " records refusals scene snapshots states story sweeping versions wallets"
+    "addresses atomicity checking_out claiming crashes duties extremes feeding journal keys loading"
+    " races records refunding refusals scene snapshots states story sweeping versions wallets"
 ).split()
 # Before they are imported: so that a duty that fails shows what it compared.
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _GROUPS))
@@ -41,6 +43,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _GROUPS))
 from storecredit.testing.contract.addresses import AddressDuties  # noqa: E402 - see above
 from storecredit.testing.contract.atomicity import AtomicDuties  # noqa: E402 - see above
 from storecredit.testing.contract.checking_out import CheckoutDuties  # noqa: E402 - see above
+from storecredit.testing.contract.claiming import ClaimDuties  # noqa: E402 - see above
 from storecredit.testing.contract.crashes import CrashDuties  # noqa: E402 - see above
 from storecredit.testing.contract.duties import Duties  # noqa: E402 - see above
 from storecredit.testing.contract.extremes import ExtremeDuties  # noqa: E402 - see above
@@ -50,6 +53,7 @@ from storecredit.testing.contract.keys import KeyDuties  # noqa: E402 - see abov
 from storecredit.testing.contract.loading import LoadingDuties  # noqa: E402 - see above
 from storecredit.testing.contract.races import RaceDuties  # noqa: E402 - see above
 from storecredit.testing.contract.records import RecordDuties  # noqa: E402 - see above
+from storecredit.testing.contract.refunding import RefundDuties  # noqa: E402 - see above
 from storecredit.testing.contract.refusals import RefusalDuties  # noqa: E402 - see above
 from storecredit.testing.contract.snapshots import SnapshotDuties  # noqa: E402 - see above
 from storecredit.testing.contract.states import StateDuties  # noqa: E402 - see above
@@ -61,6 +65,7 @@ __all__ = [
     "AddressDuties",
     "AtomicDuties",
     "CheckoutDuties",
+    "ClaimDuties",
     "CrashDuties",
     "Duties",
     "ExtremeDuties",
@@ -70,6 +75,7 @@ __all__ = [
     "LoadingDuties",
     "RaceDuties",
     "RecordDuties",
+    "RefundDuties",
     "RefusalDuties",
     "SnapshotDuties",
     "StateDuties",
@@ -97,6 +103,8 @@ class StorageContract(
     RaceDuties,
     FeedDuties,
     CheckoutDuties,
+    ClaimDuties,
+    RefundDuties,
     CrashDuties,
 ):
     """All duties of a storage; a subclass says how to make it (see `Duties`)."""

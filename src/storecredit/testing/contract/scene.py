@@ -1,5 +1,6 @@
 """The scene that duties play in: a merchant whose ids, salts and clock repeat from run to run."""
 
+import hashlib
 import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -8,6 +9,7 @@ from typing import Any, Final, TypeVar, final
 
 import attrs
 
+from storecredit.claims import ClaimRules
 from storecredit.ledger import (
     NO_CONTEXT,
     Account,
@@ -53,6 +55,7 @@ class Shop:
         *,
         attempts: int = 8,
         sleep: Callable[[float], None] = lambda _: None,
+        claims: ClaimRules | None = None,
     ) -> None:
         self.storage: Final = storage
         self.merchant: Final = (
@@ -61,6 +64,8 @@ class Shop:
         self.clock: Final = SettableClock(NOON)
         self._ids: Final = itertools.count(1)
         self._salts: Final = itertools.count(1)
+        self._claims: Final = claims
+        self._codes: Final = itertools.count(1)
         self.credit: Final = self.at(storage, attempts=attempts, sleep=sleep)
 
     def at(
@@ -79,11 +84,18 @@ class Shop:
             salt=lambda: next(self._salts).to_bytes(16, "big"),
             attempts=attempts,
             sleep=sleep,
+            claims=self._claims,
+            random_bytes=self.new_bytes,
         )
 
     def new_id(self) -> uuid.UUID:
         """Return the next id; merchants never share one."""
         return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.merchant.id}\n{next(self._ids)}")
+
+    def new_bytes(self, wanted: int) -> bytes:
+        """Return the next bytes of a code, as many as are wanted; merchants share none."""
+        name = f"{self.merchant.id}\n{next(self._codes)}"
+        return hashlib.sha256(name.encode()).digest()[:wanted]
 
     def new_wallet(self, holder: str) -> Wallet:
         """Return a wallet that is not stored yet."""
