@@ -5,6 +5,7 @@ from pathlib import Path
 
 import attrs
 
+from storecredit import messages
 from storecredit.ledger import EntryKind, What
 from storecredit.messages import MessageKind, Texts
 from storecredit.messages._templates import _FILTERS, _TESTS
@@ -13,7 +14,7 @@ from storecredit.messages.payloads import MESSAGES, LotPart
 from storecredit.messages.telling import _OF_MOVES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "messages.md"
-TEMPLATES = Path(__file__).resolve().parents[2] / "src" / "storecredit" / "messages" / "templates"
+TEMPLATES = Path(messages.__file__).with_name("templates")
 IN_CODE = re.compile(r"`([^`\n]+)`")
 
 
