@@ -30,7 +30,9 @@ class Spending(Shopkeeping):
             given = money(unit, amount + more)
             return credit.issue(purse.name, given, funding=funding, key=key, expires=ends)
 
-        other = lambda credit: act(credit, 1)  # noqa: E731  # the same with one cent more
+        def other(credit: StoreCredit) -> Any:
+            return act(credit, 1)  # the same with one cent more
+
         if self.attempt("issue", act, self.closed_to(purse), other=other):
             self.bring(purse, unit, funding, amount, ends)
 

@@ -39,7 +39,7 @@ from storecredit.errors import (
     ReturnOutdated,
     StoreCreditError,
 )
-from storecredit.policies import Bonus, Fee, Limit, RefundDecision, RefundRule
+from storecredit.policies import Bonus, Fee, Limit, LimitOn, RefundDecision, RefundRule
 from storecredit.refunds import CaseState
 from storecredit.service import StoreCredit
 from storecredit.storage import MemoryStorage
@@ -325,7 +325,7 @@ class CaseMachine(RuleBasedStateMachine):
             if booked.decision.request.holder is None or record.approved_by:
                 continue
             if record.state is CaseState.COMPLETED:
-                counted += record.final.offer.counted["refund"].minor  # type: ignore[index]  # by its name
+                counted += record.final.offer.counted[LimitOn.REFUND].minor
         window = [event.at for c in self.cases for event in self.events(c)]
         if not window or max(window) - min(window) < dt.timedelta(days=1):
             assert counted <= CAP

@@ -61,7 +61,7 @@ class Contents:
         return cls(
             sum([lot.remaining for lot in lots]) - due,
             due + expired,
-            any([hold.is_live(at) for hold in holds]),  # noqa: C419  # each of them, every time
+            sum([hold.is_live(at) for hold in holds]) > 0,
             AccountStatus.FROZEN in statuses,
         )
 

@@ -58,7 +58,7 @@ def claim_keys(
             made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             stop(Status.MISUSED, f"{file} is there already. Name a new file.")
-        with open(made, "w", encoding="utf-8") as opened:  # noqa: PTH123 - it is open already
+        with os.fdopen(made, "w", encoding="utf-8") as opened:
             opened.write(_written(suffix, current, written))
     say(f"Wrote a new key, {current}, to {file}. Keep it secret, and keep it: its codes need it.")
 

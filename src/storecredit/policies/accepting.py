@@ -101,10 +101,12 @@ def number_up_to(field: str, value: object, highest: Decimal) -> Decimal:
     Raises:
         InvalidTerms: Another thing, a float for one.
     """
-    exact = isinstance(value, Decimal) or type(value) is int
-    found = Decimal(value) if exact else None  # type: ignore[arg-type]  # checked
-    if found is None or not found.is_finite() or not 0 <= found <= highest:
-        raise InvalidTerms(field, value, f'a number from 0 to {highest}, as 2 or "1.5"')
+    expected = f'a number from 0 to {highest}, as 2 or "1.5"'
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise InvalidTerms(field, value, expected)
+    found = Decimal(value)
+    if not found.is_finite() or not 0 <= found <= highest:
+        raise InvalidTerms(field, value, expected)
     return found
 
 

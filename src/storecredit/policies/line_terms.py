@@ -92,8 +92,8 @@ def terms_of(policy: RefundPolicy, request: ReturnRequest) -> Iterator[LineTerms
         decided: dict[Topic, RefundRule] = {}
         fired: list[Fired] = []
         passed: list[Passed] = []
-        for rule, topics, matcher, problem in rules:
-            problem = problem or matcher.of_line(line)  # noqa: PLW2901  # of the request, or of the line
+        for rule, topics, matcher, of_request in rules:
+            problem = of_request or matcher.of_line(line)
             if problem is not None:
                 passed.append(Passed(rule.id, problem))
                 continue
@@ -102,8 +102,8 @@ def terms_of(policy: RefundPolicy, request: ReturnRequest) -> Iterator[LineTerms
                 decided[topic] = rule
             fired.append(Fired(rule.id, tuple(new), rule.because))
         held = None
-        for right, matcher, problem in rights:
-            problem = problem or matcher.of_line(line)  # noqa: PLW2901  # of the request, or of the line
+        for right, matcher, of_request in rights:
+            problem = of_request or matcher.of_line(line)
             if problem is not None:
                 passed.append(Passed(right.id, problem))
                 continue

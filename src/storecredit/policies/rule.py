@@ -68,11 +68,11 @@ def percent_up_to(field: str, highest: Decimal, value: object) -> Decimal:
         InvalidTerms: Another thing, or more than nine decimals.
     """
     expected = f'a percentage from 0 to {highest}, as 10 or "12.5"'
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    is_written = isinstance(value, str) and PERCENT.fullmatch(value)
-    if not (is_whole or is_written or isinstance(value, Decimal)):
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InvalidTerms(field, value, expected)
-    found = Decimal(value)  # type: ignore[arg-type]  # it is one of the three
+    if isinstance(value, str) and not PERCENT.fullmatch(value):
+        raise InvalidTerms(field, value, expected)
+    found = Decimal(value)
     if not found.is_finite() or not 0 <= found <= highest:
         raise InvalidTerms(field, value, expected)
     if int(found.as_tuple().exponent) < -FINEST_PERCENT:
