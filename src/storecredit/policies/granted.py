@@ -188,6 +188,11 @@ class GrantTally:
         """Return the tally with one more gift, and without those that count no longer."""
         return GrantTally(gifts=(*self._inside(ceiling, at), Gave(at, amount)))
 
+    def with_all(self, other: "GrantTally") -> "GrantTally":
+        """Return the tally of both, in the order of time: of holders who are one now (A17)."""
+        gifts = sorted((*self.gifts, *other.gifts), key=lambda gave: gave.at)
+        return GrantTally(gifts=tuple(gifts))
+
     def _inside(self, ceiling: GrantCeiling, at: datetime) -> tuple[Gave, ...]:
         since = ceiling.counts_from(at)
         return tuple(each for each in self.gifts if each.at > since)

@@ -1,13 +1,11 @@
 """Tallies: what was done under a limit, case by case, so that no period holds too much (P3, S11)."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, final
 
 import attrs
 
-from storecredit.ledger.canonical import canonical
 from storecredit.policies import Limit, LimitOn, LimitPer, Offer, Over, RefundDecision, Tally
 from storecredit.policies.offer import Standing
 from storecredit.tenders.json_form import read_form, write_form
@@ -64,6 +62,11 @@ class TallyBook:
         since = at if known is None else known.at
         return attrs.evolve(self, entries=(*kept, Tallied(case=case, at=since, amount=amount)))
 
+    def with_all(self, other: "TallyBook") -> "TallyBook":
+        """Return the book of both, in the order of time: of holders who are one now (A17)."""
+        entries = sorted((*self.entries, *other.entries), key=lambda tallied: tallied.at)
+        return attrs.evolve(self, entries=tuple(entries))
+
     def to_json(self) -> dict[str, Any]:
         """Return the book as JSON data, for the storage's records (S11)."""
         return write_form(self)
@@ -86,16 +89,6 @@ def binding(
     subjects = {LimitPer.HOLDER: holder, LimitPer.AGENT: agent}
     found = [(limit, subjects[limit.per]) for limit in limits]
     return tuple((limit, subject) for limit, subject in found if subject is not None)
-
-
-def book_id(policy: str, limit: Limit, subject: str) -> str:
-    """
-    Return the id of the record of a tally: one for every version of the policy.
-
-    A digest: the record does not say whose it is.
-    """
-    named = canonical({"limit": limit.id, "per": limit.per.value, "policy": policy, "of": subject})
-    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def over_limits(

@@ -32,16 +32,17 @@ from storecredit.ledger import (
 from storecredit.policies import CreditLot, Limit, LimitOn, RefundDecision
 from storecredit.refunds import CaseRecord, GivenCredit, Redemption, StepBy, TallyBook
 from storecredit.refunds.from_payment import refund_key_of, refund_plan_of
-from storecredit.refunds.tallies import binding, book_id, over_limits
+from storecredit.refunds.tallies import over_limits
 from storecredit.service._checkout_desk import Desk, Stamp
 from storecredit.service._claiming import Claiming
 from storecredit.service._door import Asked
 from storecredit.service._giving import Grant
 from storecredit.service._grant_desk import Carried, GrantDesk
 from storecredit.service._refund_desk import RefundDesk, RefundTerms
+from storecredit.service._tally_records import Counted, binding_refunds, put_tally, read_tally
 from storecredit.service.codes import IssuedCode
 from storecredit.service.receipts import Receipt
-from storecredit.storage.protocols import Reader, Record, UnitOfWork
+from storecredit.storage.protocols import Reader, UnitOfWork
 from storecredit.tenders import (
     Destination,
     ExternalRefund,
@@ -54,14 +55,12 @@ from storecredit.values import Balance, Money, Period
 
 CASE_KIND: Final = "refund-case"
 """The kind of the records that refund cases are kept in (S11)."""
-TALLY_KIND: Final = "refund-tally"
-"""The kind of the records that tallies of limits are kept in (S11)."""
 NO_CHECKOUT: Final = "external"
 """The tender of an external refund where no checkout knows the tenders."""
 _DIGITS: Final = 24
 
-_Book = tuple[str, int, TallyBook]
-"""A tally's name, and its version and content as they were read."""
+_Book = tuple[Counted, int, TallyBook]
+"""What a tally counts, and its version and content as they were read."""
 
 
 @final
@@ -371,9 +370,16 @@ class CaseGiving:
     def _books(self, tx: Reader, decision: RefundDecision) -> list[tuple[Limit, _Book]]:
         """Return the books of the limits that bind: each is read once, and counted as it was read."""
         found = []
-        for limit, subject in _bound(decision):
-            name = book_id(decision.policy.name, limit, subject)
-            found.append((limit, (name, *book_of(tx, self._merchant, name))))
+        for limit, counted in binding_refunds(
+            self._door,
+            tx,
+            decision.policy.name,
+            decision.limits,
+            holder=decision.request.holder,
+            agent=decision.agent,
+        ):
+            version, book = read_tally(tx, self._merchant, TallyBook, counted)
+            found.append((limit, (counted, version, book)))
         return found
 
     def _count(
@@ -383,17 +389,10 @@ class CaseGiving:
         counted: dict[LimitOn, Money],
     ) -> None:
         """Count; whoever has counted since the books were read makes this step begin anew."""
-        for limit, (name, version, book) in books:
+        for limit, (of, version, book) in books:
             after = book.count(limit, self._case, counted[limit.on], self._by.at)
             if after != book:
-                record = Record(
-                    merchant=self._merchant,
-                    kind=TALLY_KIND,
-                    id=name,
-                    version=version + 1,
-                    body=after.to_json(),
-                )
-                tx.put(record)
+                put_tally(tx, self._merchant, of, after, version=version + 1)
 
     # Below
 
@@ -405,7 +404,8 @@ class CaseGiving:
         holder = case.credit_holder
         wallet = None if holder is None else tx.wallet(self._merchant, holder)
         if wallet is not None:
-            found.add(account_id(wallet.id, case.decision.request.unit.code))
+            survivor = self._door._surviving(tx, wallet).id
+            found.add(account_id(survivor, case.decision.request.unit.code))
         tx.lock(sorted(found))
 
     def _key(self, what: str) -> str:
@@ -423,12 +423,6 @@ def references_of(case: CaseRecord) -> dict[str, str]:
         "holder": case.credit_holder,
     }
     return {name: value for name, value in named.items() if value is not None}
-
-
-def book_of(reader: Reader, merchant: str, name: str) -> tuple[int, TallyBook]:
-    """Return the book of a tally as it is stored, and its version; an empty one is none."""
-    row = reader.record(merchant, TALLY_KIND, name)
-    return (0, TallyBook()) if row is None else (row.version, TallyBook.from_json(row.body))
 
 
 def _more(before: Money | None, amount: Money) -> Money | None:
@@ -463,10 +457,6 @@ def back_of(decision: RefundDecision, redemptions: tuple[Redemption, ...]) -> di
             entry = entries[line.line, amount.unit.code]
             back[entry] = back[entry] + amount if entry in back else amount
     return back
-
-
-def _bound(decision: RefundDecision) -> tuple[tuple[Limit, str], ...]:
-    return binding(decision.limits, holder=decision.request.holder, agent=decision.agent)
 
 
 def _without_payment(case: CaseRecord, final_: RefundDecision) -> tuple[ExternalRefund, ...]:

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from storecredit.policies import LimitPer, RefundDecision
-from storecredit.refunds import CaseRecord, TallyBook
+from storecredit.refunds import CaseRecord
 from storecredit.refunds.renaming import renamed
-from storecredit.refunds.tallies import book_id
-from storecredit.service._case_giving import CASE_KIND, TALLY_KIND, book_of, references_of
+from storecredit.service._case_giving import CASE_KIND, references_of
+from storecredit.service._tally_records import follow_name
 from storecredit.storage.protocols import Record, UnitOfWork
 
 _PAGE: Final = 200
@@ -22,7 +21,7 @@ def rename_cases(tx: UnitOfWork, merchant: str, holder: str, pseudonym: str) -> 
     Returns:
         Whether there was any.
     """
-    moved = set[str]()
+    follow_name(tx, merchant, holder, pseudonym)
     after, found = "", False
     while True:
         rows = tx.records(
@@ -31,7 +30,6 @@ def rename_cases(tx: UnitOfWork, merchant: str, holder: str, pseudonym: str) -> 
         for row in rows:
             found = True
             case = CaseRecord.from_json(row.body)
-            moved |= _move_tallies(tx, merchant, case.decision, (holder, pseudonym), moved)
             then = renamed(case, holder, pseudonym)
             tx.put(
                 Record(
@@ -46,29 +44,3 @@ def rename_cases(tx: UnitOfWork, merchant: str, holder: str, pseudonym: str) -> 
         if len(rows) < _PAGE:
             return found
         after = rows[-1].id
-
-
-def _move_tallies(
-    tx: UnitOfWork, merchant: str, decision: RefundDecision, names: tuple[str, str], done: set[str]
-) -> set[str]:
-    """Move what the limits of a decision have counted for the one name to the other."""
-    moved = set[str]()
-    for limit in decision.limits:
-        old, new = (book_id(decision.policy.name, limit, name) for name in names)
-        if limit.per is not LimitPer.HOLDER or old == new or old in done | moved:
-            continue
-        moved.add(old)
-        version, book = book_of(tx, merchant, old)
-        if version:
-            newer, _ = book_of(tx, merchant, new)
-            for name, known, body in ((new, newer, book), (old, version, TallyBook())):
-                tx.put(
-                    Record(
-                        merchant=merchant,
-                        kind=TALLY_KIND,
-                        id=name,
-                        version=known + 1,
-                        body=body.to_json(),
-                    )
-                )
-    return moved

@@ -53,6 +53,7 @@ from storecredit.ledger import (
 from storecredit.ledger.ceilings import require_room
 from storecredit.service._door import Asked, Loaded
 from storecredit.service._pairing import Pair, Pairing
+from storecredit.service._tally_records import follow_merger
 from storecredit.service.about import About, context_of
 from storecredit.service.receipts import TransferReceipt
 from storecredit.storage.protocols import Record, UnitOfWork, Wallet
@@ -268,7 +269,9 @@ class ClaimDesk:
         changes = [change for _, made in decided for change in made]
         for change in sorted(changes, key=lambda change: change.entry.account):
             tx.append(change)
-        tx.replace_wallet(Wallet(wallet_of(claim.account), merchant, claim.holder, target.id))
+        emptied = Wallet(wallet_of(claim.account), merchant, claim.holder, target.id)
+        tx.replace_wallet(emptied)
+        follow_merger(tx, merchant, emptied, target)
         receipts = tuple(receipt for receipt, _ in decided)
         fact = ClaimFact(
             step=ClaimStep.CLAIM,

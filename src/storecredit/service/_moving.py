@@ -43,6 +43,7 @@ from storecredit.ledger import (
 )
 from storecredit.service._door import Asked, Loaded
 from storecredit.service._pairing import Pair, Pairing, rate_for
+from storecredit.service._tally_records import follow_merger
 from storecredit.service.about import About
 from storecredit.service.receipts import TransferReceipt
 from storecredit.storage.protocols import Reader, UnitOfWork, Wallet
@@ -224,7 +225,8 @@ class Moving(Pairing):
         """
         Let holder *into* take over everything of *holder*, for good.
 
-        Every lot and all that is owed moves; the accounts of *holder* close. From then on
+        Every lot and all that is owed moves, and what limits and ceilings of policies have counted
+        (P3, P4); the accounts of *holder* close. From then on
         commands on *holder* go to the survivor, and so do restores of what *holder* redeemed;
         keys that *holder* used before are still answered.
 
@@ -274,6 +276,7 @@ class Moving(Pairing):
                 receipts.append(self._merge_account(tx, account.id, name, asked))
             if source.merged_into is None:
                 tx.replace_wallet(attrs.evolve(source, merged_into=target.id))
+                follow_merger(tx, self.merchant.id, source, target)
             return tuple(receipts)
 
         return self._write(work)

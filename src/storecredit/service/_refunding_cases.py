@@ -9,7 +9,7 @@ from storecredit.ledger.arguments import one_of
 from storecredit.policies import Policy, RefundDecision, ReturnLine, Tally
 from storecredit.refunds import CaseRecord, CaseState, RefundedOrder, lines_from
 from storecredit.refunds.facts import require_pieces
-from storecredit.refunds.tallies import binding, book_id
+from storecredit.refunds.tallies import TallyBook
 from storecredit.service._case_desk import (
     LONGEST_CASE,
     ORDER_KIND,
@@ -18,9 +18,9 @@ from storecredit.service._case_desk import (
     redemptions_of,
 )
 from storecredit.service._case_giving import CASE_KIND as KIND
-from storecredit.service._case_giving import book_of
 from storecredit.service._checkout_desk import KIND as PAYMENT_KIND
 from storecredit.service._claiming import Claiming
+from storecredit.service._tally_records import binding_refunds, read_tally
 from storecredit.service.about import About
 from storecredit.service.refund_case import RefundCase
 from storecredit.tenders import PaymentRecord
@@ -79,7 +79,8 @@ class RefundingCases(Claiming):
         Args:
             policy: Whose limits; all versions of a policy count together.
 
-            holder: The customer of the request, for limits of holders.
+            holder: The customer of the request, for limits of holders. Who was merged into another
+                has what counts for the survivor (A17).
 
             agent: Who is going to decide, for limits of agents.
 
@@ -97,8 +98,10 @@ class RefundingCases(Claiming):
         at = self._instant(None)
         found = []
         with self.storage.snapshot() as reader:
-            for limit, subject in binding(policy.refund.limits, holder=holder, agent=agent):
-                _, book = book_of(reader, self.merchant.id, book_id(policy.name, limit, subject))
+            for limit, counted in binding_refunds(
+                self, reader, policy.name, policy.refund.limits, holder=holder, agent=agent
+            ):
+                _, book = read_tally(reader, self.merchant.id, TallyBook, counted)
                 found.append(book.tally(limit, at))
         return tuple(found)
 

@@ -1,6 +1,5 @@
 """The tallies of ceilings: what was given in a period, counted in the transaction that gives (P4)."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, final
@@ -9,17 +8,14 @@ import attrs
 
 from storecredit.errors import GrantCeilingReached
 from storecredit.ledger import Above, account_of, wallet_of
-from storecredit.ledger.canonical import canonical
 from storecredit.policies.gift import GrantCeiling
 from storecredit.policies.grant_decision import GrantLot
 from storecredit.policies.granted import GrantTally
 from storecredit.policies.limits import LimitPer
 from storecredit.service._door import Door
-from storecredit.storage.protocols import Reader, Record, UnitOfWork
+from storecredit.service._tally_records import Counted, put_tally, read_tally
+from storecredit.storage.protocols import Reader, UnitOfWork
 from storecredit.values import Money
-
-KIND: Final = "grant-tally"
-"""The kind of the records that tallies are kept in (S11)."""
 
 
 @final
@@ -38,7 +34,7 @@ class Tallies:
     The tallies of one decision's ceilings, read and written in one transaction.
 
     A holder is counted by his wallet, which keeps its id when the holder is renamed (A18); an
-    agent by a digest of his name.
+    agent by his name.
     """
 
     def __init__(
@@ -57,7 +53,7 @@ class Tallies:
         self._ceilings: Final = tuple(ceilings)
         self._at: Final = at
         self._agent: Final = agent
-        self._read: Final[dict[str, tuple[int, GrantTally]]] = {}
+        self._read: Final[dict[Counted, tuple[int, GrantTally]]] = {}
 
     def cut(self, lots: Sequence[GrantLot]) -> list[Cut]:
         """
@@ -89,8 +85,8 @@ class Tallies:
         self, ceiling: GrantCeiling, lot: GrantLot, who: str, earlier: Sequence[Money]
     ) -> Money:
         """Return how much of *lot* the ceiling leaves."""
-        name = self._name(ceiling, lot.holder)
-        tally = GrantTally() if name is None else self._load(name)[1]
+        counted = self._counted_of(ceiling, lot.holder)
+        tally = GrantTally() if counted is None else self._load(counted)[1]
         amount, count = tally.room(ceiling, self._at)
         none = lot.amount - lot.amount
         if count is not None:
@@ -114,8 +110,8 @@ class Tallies:
         return all(found)
 
     def _has_room(self, ceiling: GrantCeiling, holder: str, amount: Money) -> bool:
-        name = self._name(ceiling, holder)
-        tally = GrantTally() if name is None else self._load(name)[1]
+        counted = self._counted_of(ceiling, holder)
+        tally = GrantTally() if counted is None else self._load(counted)[1]
         left, count = tally.room(ceiling, self._at)
         return count != 0 and (left is None or left.unit != amount.unit or left >= amount)
 
@@ -123,40 +119,32 @@ class Tallies:
         """Count what *entry* has given."""
         for ceiling in self._ceilings:
             if ceiling.per is LimitPer.HOLDER:
-                name = self._digest(ceiling, wallet_of(account_of(entry)))
+                counted = self._counted(ceiling, wallet_of(account_of(entry)))
             elif self._agent is not None:
-                name = self._digest(ceiling, self._agent)
+                counted = self._counted(ceiling, self._agent)
             else:
                 continue
             # What was not read when it was decided counts as empty: where somebody else has opened
             # the wallet since, or merged it, writing that meets his tally, and all is done anew.
-            version, tally = self._read.get(name, (0, GrantTally()))
+            version, tally = self._read.get(counted, (0, GrantTally()))
             after = tally.plus(ceiling, self._at, amount)
+            put_tally(tx, self._door.merchant.id, counted, after, version=version + 1)
+            self._read[counted] = (version + 1, after)
+
+    def _load(self, counted: Counted) -> tuple[int, GrantTally]:
+        if counted not in self._read:
             merchant = self._door.merchant.id
-            body = after.to_json()
-            tx.put(Record(merchant=merchant, kind=KIND, id=name, version=version + 1, body=body))
-            self._read[name] = (version + 1, after)
+            self._read[counted] = read_tally(self._tx, merchant, GrantTally, counted)
+        return self._read[counted]
 
-    def _load(self, name: str) -> tuple[int, GrantTally]:
-        if name not in self._read:
-            row = self._tx.record(self._door.merchant.id, KIND, name)
-            known = (0, GrantTally()) if row is None else (row.version, _tally(row))
-            self._read[name] = known
-        return self._read[name]
-
-    def _name(self, ceiling: GrantCeiling, holder: str) -> str | None:
-        """Return the id of the tally, or None where nothing can have been counted yet."""
+    def _counted_of(self, ceiling: GrantCeiling, holder: str) -> Counted | None:
+        """Return what tally counts it, or None where nothing can have been counted yet."""
         if ceiling.per is LimitPer.AGENT:
-            return None if self._agent is None else self._digest(ceiling, self._agent)
+            return None if self._agent is None else self._counted(ceiling, self._agent)
         wallet = self._tx.wallet(self._door.merchant.id, holder)
         if wallet is None:
             return None
-        return self._digest(ceiling, self._door._surviving(self._tx, wallet).id)
+        return self._counted(ceiling, self._door._surviving(self._tx, wallet).id)
 
-    def _digest(self, ceiling: GrantCeiling, who: str) -> str:
-        parts = [*self._section, ceiling.id, ceiling.per.value, who]
-        return hashlib.sha256(canonical(parts).encode()).hexdigest()
-
-
-def _tally(row: Record) -> GrantTally:
-    return GrantTally.from_json(row.body)
+    def _counted(self, ceiling: GrantCeiling, who: str) -> Counted:
+        return Counted(section=self._section, limit=ceiling.id, per=ceiling.per, subject=who)

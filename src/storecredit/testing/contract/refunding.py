@@ -147,6 +147,27 @@ class RefundDuties(Duties):
         (tally,) = shop.credit.tallies(POLICY, holder="anna")
         assert (tally.amount, tally.count) == (usd("44.00"), 2)
 
+    def test_a17_no_more_than_the_limit_completes_while_the_holder_is_merged(self) -> None:
+        shop = Shop(self.fresh(), attempts=PATIENCE, sleep=a_moment)
+        shop.credit.issue("anna", usd("1.00"), funding="refund", key="start")
+        cases = [ready(shop, f"return {racer}") for racer in range(RACERS)]
+
+        def complete(case: RefundCase) -> Callable[[], Any]:
+            return lambda: case.complete(key="done")
+
+        def merge() -> object:
+            return shop.credit.merge("anna", "ben", key="one", actor="lee", reason="one person")
+
+        outcomes = at_once([*(complete(case) for case in cases[1:]), merge, complete(cases[0])])
+        over = [each for each in outcomes if isinstance(each, ApprovalNeeded)]
+        raised = [each for each in outcomes if isinstance(each, BaseException)]
+        # 20.00 and 2.00 of bonus each: two fit into 50.00, before the merger or after it.
+        assert (len(over), raised) == (RACERS - 2, over), outcomes
+        assert shop.credit.account("ben", "USD").available == usd("45.00")
+        (tally,) = shop.credit.tallies(POLICY, holder="ben")
+        assert (tally.amount, tally.count) == (usd("44.00"), 2)
+        assert shop.credit.verify().ok
+
     def test_p5_of_cases_for_the_same_pieces_one_is_requested(self) -> None:
         shop = Shop(self.fresh(), attempts=PATIENCE, sleep=a_moment)
         line = ReturnLine(id="shirt", external=usd("20.00"), pieces=2)
