@@ -79,6 +79,7 @@ class ForgetsRecordsWhenClosed(PlainStorage):
 @reported_by(
     "p3_of_cases_that_complete_at_once_no_more_than_the_limit_do",
     "p5_of_cases_for_the_same_pieces_one_is_requested",
+    "a17_no_more_than_the_limit_completes_while_the_holder_is_merged",
 )
 class LosesUpdates(PlainStorage):
     """Nobody waits for anybody; whoever commits last has the tables to itself."""
@@ -128,4 +129,4 @@ def test_a_wrong_refund_is_reported(storage: type[Any], duty: str) -> None:
 def test_each_duty_of_refunds_has_been_seen_to_fail() -> None:
     duties = {name for name in dir(RefundDuties) if name.startswith("test_")}
     assert duties - {duty for _, reporters in WRONG for duty in reporters} == set()
-    assert len(duties) == 6
+    assert len(duties) == 7

@@ -37,8 +37,9 @@ async def play(url: str) -> None:
         await twice(credit.remove_earned, "o-1", back, key="r", **WHO)
         earning = await credit.earning("o-1")
         assert str(earning.removed) == "EUR 10.00"
-        earned = await credit.earned("o-1")
-        assert str(earned.reachable) == "EUR 90.00"
+        going = await credit.earned("o-1", Returned(line="4", amount=usd("10.00")))
+        assert [(each.line, str(each.amount)) for each in going.lines] == [("4", "EUR 10.00")]
+        assert str(going.reachable) == "EUR 90.00"
         policy, named = paid("pay-1").rule, paid("pay-1").policy
         assert await credit.quote_top_up(policy, "anna", usd("5.00"), named=named) is None
         topped = await twice(credit.top_up, paid("pay-1"))

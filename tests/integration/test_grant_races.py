@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from crowd.clients import prepare
 from crowd.forking import Crowd
+from crowd.granting import sell
 
 from storecredit import StoreCredit
 from storecredit.storage.sql import SQLStorage, create
@@ -111,4 +112,30 @@ def test_p4_what_is_delivered_to_eight_processes_is_earned_credited_and_removed_
         assert [removal.key for removal in earning.removals] == ["return-3", "return-7"]
         assert earning.removed is not None
         assert earning.removed.minor == 20_00
+    assert credit.verify().ok
+
+
+def test_p4_points_that_go_by_two_ways_at_once_go_once(
+    meeting: tuple[dict[str, Any], StoreCredit], crowd: Crowd
+) -> None:
+    client, credit = meeting
+    orders = [f"o-{number}" for number in range(4)]
+    for order in orders:
+        sell(credit, order)
+    each = [
+        {"client": client, "orders": orders, "by_hand": place % 2 == 0}
+        for place in range(PROCESSES)
+    ]
+    told = crowd.run("bring_back", each)
+    ways = list(zip(*(one["answers"] for one in told), strict=True))
+    for order, answers in zip(orders, ways, strict=True):
+        (removal,) = credit.earning(order).removals
+        assert removal.points is not None
+        assert removal.points.minor == 10_00
+        taken = {"by hand": "by hand", "~refund:refund": "refunded"}[removal.key]
+        # Whoever went the other way was told that it is too late.
+        assert set(answers) - {taken} == {"too late"}
+        back = credit.checkout(order).record.returned("refund")
+        assert (back is not None) is (taken == "refunded")
+    assert credit.wallet("anna").available["EUR"].minor == 90_00 * len(orders)
     assert credit.verify().ok

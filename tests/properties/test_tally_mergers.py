@@ -64,7 +64,7 @@ class Town:
         policy = GoodwillPolicy(rules=[rule], ceilings=[ceiling])
         decision = give_goodwill(policy, occasion, named=PolicyVersion("shop", "1"))
         (lot,) = self.returns.credit.grant(decision).lots
-        assert lot.given.minor == min(cents, self.left("gift", person))
+        assert lot.given.minor == min(cents, max(self.left("gift", person), 0))
         self.had[person]["gift"] += lot.given.minor
         self.known |= self.one[person] if lot.given.is_positive else set()
 

@@ -23,6 +23,7 @@ What can be wrong with an order, its tenders, or the way back of what they paid.
         PaymentStepRefused      a step that the payment's state does not allow
         PaymentStepRepeated     a step's key, or its tender, with other facts than the first time
         PaymentHoldLost         a hold lapsed or was released before it was captured
+        EarnedChanged           other points are due to go than a refund was planned with
         GiftCardChanged         a bought gift card that was used since its refund was planned
     ConflictError
         PlanOutdated            an account has moved on since the plan was made
@@ -47,6 +48,7 @@ __all__ = [
     "ChargeExceedsDue",
     "ChargeOutstanding",
     "ChargePending",
+    "EarnedChanged",
     "ForeignPlan",
     "GiftCardChanged",
     "GivesBackTooMuch",
@@ -431,6 +433,23 @@ class GiftCardChanged(RefusalError):
             f"The gift card of line {shown(self.line)} of order {shown(self.order)} has "
             f"{self.left} left, and {self.planned} of it was to be refunded. Only its whole "
             "unspent rest goes back: load it and plan again."
+        )
+
+
+@final
+@attrs.define
+class EarnedChanged(RefusalError):
+    """Other points of an order are due to go than its refund was planned with (P4, T6)."""
+
+    order: str
+    planned: Balance
+    due: Balance
+
+    def __str__(self) -> str:
+        return (
+            f"The refund of order {shown(self.order)} was planned to take back {self.planned} that "
+            f"it earned; due to go with what comes back: {self.due}. Ask earned() for that, and "
+            "plan again."
         )
 
 

@@ -16,7 +16,7 @@ from storecredit.policies.earn_rule import (
     PaidWithCredit,
     Stacking,
 )
-from storecredit.policies.earning import EarnDecision, as_earned, earn, points_due
+from storecredit.policies.earning import EarnDecision, earn, points_due
 from storecredit.policies.gift import Basis, Circumstances, Gift, GrantCeiling, OncePer
 from storecredit.policies.goodwill import (
     GoodwillPolicy,
@@ -42,7 +42,7 @@ from storecredit.policies.occasion import Occasion
 from storecredit.policies.offer import LineOffer, Offer
 from storecredit.policies.offers import Offers, offers_for
 from storecredit.policies.policy import Policy
-from storecredit.policies.purchase import Purchase, PurchaseLine, Returned, purchase_of
+from storecredit.policies.purchase import Purchase, PurchaseLine, Returned, purchase_of, returned_of
 from storecredit.policies.reading import read_policy
 from storecredit.policies.refund_policy import CashRight, RefundPolicy
 from storecredit.policies.rule import (
@@ -140,7 +140,6 @@ __all__ = [
     "ToppedUp",
     "When",
     "Who",
-    "as_earned",
     "credit_top_up",
     "earn",
     "give_goodwill",
@@ -152,6 +151,7 @@ __all__ = [
     "quote_top_up",
     "read_policy",
     "refund_of_top_up",
+    "returned_of",
     "top_up_due",
     "witness",
 ]

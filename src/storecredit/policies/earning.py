@@ -22,7 +22,7 @@ from storecredit.policies.earn_rule import (
 from storecredit.policies.line_terms import Passed
 from storecredit.policies.purchase import Purchase, PurchaseLine
 from storecredit.policies.when import Since, end_of_window
-from storecredit.tenders import Earned, LineAmount, PayingRate
+from storecredit.tenders import LineAmount
 from storecredit.tenders.json_form import read_form, write_form
 from storecredit.values import CustomUnit, Money, Unit
 from storecredit.values import unit as unit_named
@@ -78,6 +78,31 @@ class EarnDecision:
             return None
         left = earned if removed is None else earned - removed
         return max(left - due, due - due)
+
+    def going(
+        self, kept: Purchase, after: Purchase, *, removed: Money | None = None
+    ) -> tuple[LineAmount, ...]:
+        """
+        Return, line by line, the points that go once of what was *kept* only *after* is left.
+
+        Together they are what `to_remove` says. Each line bears of them in proportion to the points
+        that it loses, by largest remainder (V5); where none loses any, to what it earned. It is
+        what the refund planner takes back, in full (T6).
+
+        Raises:
+            UnitMismatch: *removed* is in another unit.
+        """
+        points = self.to_remove(after, removed=removed)
+        if points is None or self.rule is None or not points.is_positive:
+            return ()
+        digits = points.unit.digits
+        before, then = (_points_by_line(self.rule, each, digits) for each in (kept, after))
+        weights = [max(was - now, 0) for was, now in zip(before, then, strict=True)]
+        if not any(weights):
+            earned = {each.line: each.amount.minor for each in self.lines}
+            weights = [earned.get(line.id, 0) for line in after.lines]
+        shares = zip(after.lines, points.allocate(weights), strict=True)
+        return tuple(LineAmount(line.id, share) for line, share in shares if share.is_positive)
 
     def to_json(self) -> dict[str, Any]:
         """Return the decision as JSON data."""
@@ -155,43 +180,6 @@ def _as_customs(units: object) -> tuple[CustomUnit, ...]:
     if len(customs) < len(found):
         raise InvalidTerms("units", units, "the custom units of the policy: policy.units")
     return customs
-
-
-def as_earned(
-    decision: EarnDecision,
-    *,
-    reachable: Money,
-    removed: Money | None = None,
-    rate: PayingRate | None = None,
-) -> Earned | None:
-    """
-    Return what the purchase earned in the words of the refund planner, or None for nothing (T6).
-
-    The planner takes points back in proportion, line by line, whatever whole steps are left; what
-    is due after that goes with `StoreCredit.remove_earned`, which counts what a refund took.
-
-    Args:
-        decision: What the order earned.
-
-        reachable: How many points of it can be taken back as the account is now.
-
-        removed: How many went otherwise; all lines share them in proportion (V5).
-
-        rate: What a missing point is worth, to lower a refund by.
-
-    Raises:
-        UnitMismatch: *removed* is in another unit.
-        InvalidTender: *reachable* is negative or in another unit, or a rate for another unit.
-    """
-    points = decision.points
-    if points is None:
-        return None
-    left = points if removed is None else points - removed
-    shares = left.allocate([each.amount.minor for each in decision.lines])
-    lines = [
-        LineAmount(each.line, share) for each, share in zip(decision.lines, shares, strict=True)
-    ]
-    return Earned(lines=lines, reachable=reachable, rate=rate)
 
 
 def _sum(lines: Sequence[LineAmount]) -> Money | None:

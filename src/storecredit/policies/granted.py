@@ -11,6 +11,7 @@ from storecredit.policies.gift import GrantCeiling
 from storecredit.policies.grant_decision import GrantDecision
 from storecredit.policies.purchase import Purchase, Returned
 from storecredit.policies.top_up import TopUpDecision, TopUpRefund
+from storecredit.tenders import LineAmount
 from storecredit.tenders.json_form import read_form, write_form
 from storecredit.values import Money
 
@@ -63,6 +64,7 @@ class Removal:
     """Points that went because something came back."""
 
     key: str
+    """The host's; of a refund of the order's checkout, ``~refund:`` and the key of the refund."""
     returned: tuple[Returned, ...]
     points: Money | None = None
     """How many were due to go; None for none."""
@@ -111,6 +113,16 @@ class Earning:
         if points is None:
             return None
         return Money.total([each for each in amounts if each is not None], points.unit)
+
+    def going(self, returned: Iterable[Returned]) -> tuple[LineAmount, ...]:
+        """
+        Return, line by line, the points that are due to go once *returned* has come back, too.
+
+        Raises:
+            InvalidOrder: More comes back than is kept, or there is no such line.
+        """
+        kept = self.kept
+        return self.decision.going(kept, kept.less(returned), removed=self.removed)
 
     def removal(self, key: str) -> Removal | None:
         """Return what the return with that key removed, or None."""

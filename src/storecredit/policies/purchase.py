@@ -9,7 +9,8 @@ import attrs
 from storecredit.errors import InvalidOrder
 from storecredit.ledger.arguments import as_money, one_of, texts
 from storecredit.ledger.texts import require_text
-from storecredit.tenders import LineKind, PaymentPlan
+from storecredit.policies.given import tuple_of
+from storecredit.tenders import LineKind, PaymentPlan, RefundPlan
 from storecredit.tenders.lines import listed
 from storecredit.values import AnyMoney, Balance, Money, Unit, instant
 
@@ -84,6 +85,17 @@ class Returned:
     """What is given back for it, by whatever tender."""
     credit: Money | None = attrs.field(default=None, converter=_credit)
     """What of that goes back as credit; None for in proportion to what is left of both (V5)."""
+
+
+def as_returned(returned: Iterable[Returned] | Returned) -> tuple[Returned, ...]:
+    """
+    Return what comes back as a tuple: it may be one line alone.
+
+    Raises:
+        InvalidTerms: It is no list of `Returned`.
+    """
+    back = (returned,) if isinstance(returned, Returned) else returned
+    return tuple_of("returned", Returned, back)
 
 
 def _lines(lines: Iterable[PurchaseLine]) -> tuple[PurchaseLine, ...]:
@@ -257,4 +269,29 @@ def purchase_of(
         delivered_at=delivered_at,
         channel=plan.channel,
         segments=segments,
+    )
+
+
+def returned_of(refund: RefundPlan, plan: PaymentPlan, *, unit: Unit) -> tuple[Returned, ...]:
+    """
+    Return what *refund* gives back in *unit* of the purchase that `purchase_of` read from *plan*.
+
+    By line, in the order of the refund; what is kept back of it or forfeited counts as given back.
+    Lines of which nothing in *unit* comes back are left out.
+    """
+    accounts = {tender.id for tender in plan.tenders if tender.account is not None}
+    back: dict[str, list[Money]] = {}
+    of_credit: dict[str, list[Money]] = {}
+    for part in refund.parts:
+        if part.covers.unit == unit and not part.is_reduction:
+            back.setdefault(part.line, []).append(part.covers)
+            if part.tender in accounts:
+                of_credit.setdefault(part.line, []).append(part.covers)
+    return tuple(
+        Returned(
+            line=line,
+            amount=Money.total(amounts, unit),
+            credit=Money.total(of_credit.get(line, []), unit),
+        )
+        for line, amounts in back.items()
     )

@@ -6,25 +6,24 @@ from typing import Final, Unpack
 import attrs
 
 from storecredit.errors import InvalidTerms, KeyReused, UnknownGrant
-from storecredit.ledger import Funding, LotId, Reclaim, require_text
-from storecredit.policies.earning import EarnDecision, as_earned
-from storecredit.policies.given import tuple_of
+from storecredit.ledger import Command, Funding, LotId, require_text
+from storecredit.policies.earning import EarnDecision
 from storecredit.policies.grant_decision import GrantDecision, GrantLot
-from storecredit.policies.granted import Earning, Granted, Removal
-from storecredit.policies.purchase import Purchase, Returned
-from storecredit.service._checkout_desk import KIND as PAYMENT
+from storecredit.policies.granted import Earning, Granted
+from storecredit.policies.purchase import Purchase, Returned, as_returned
 from storecredit.service._checkout_desk import require_step_key
+from storecredit.service._door import Asked
+from storecredit.service._earned_desk import EARNING, Back, EarnedDesk, unclaimed
 from storecredit.service._giving import Giving
 from storecredit.service._grant_desk import Body, GrantDesk, GrantStamp, grant_key
 from storecredit.service._tallies import Tallies
 from storecredit.service.about import About
-from storecredit.storage.protocols import Reader, UnitOfWork
-from storecredit.tenders import Earned, PayingRate, PaymentRecord
-from storecredit.values import Money, Unit
+from storecredit.storage.protocols import UnitOfWork
+from storecredit.tenders import Earned, PayingRate
+from storecredit.values import Money
 
 GRANT: Final = "grant"
-EARNING: Final = "earning"
-"""The kinds of the records that decisions are kept in (S11)."""
+"""The kind of the records of decisions to give (S11)."""
 
 
 class Granting(Giving):
@@ -147,8 +146,9 @@ class Granting(Giving):
         Take back the points of what comes back of *order* (P4, A8).
 
         After it, what was earned less what was removed is what the rule gives for what is kept,
-        whatever came back before, in whatever order; what a refund of the order's checkout took
-        back counts. Points that are spent are missing, refuse it or become a debt, as the rule says.
+        whatever came back before, in whatever order. Points that are spent are missing, refuse it
+        or become a debt, as the rule says. What `Checkout.refund` was told comes back is on the
+        same record, and its points are gone already.
 
         Args:
             order: The order, as it earned.
@@ -175,10 +175,12 @@ class Granting(Giving):
         """
         require_text("order", order)
         require_step_key(key)
-        back = (returned,) if isinstance(returned, Returned) else returned
-        parts = tuple_of("returned", Returned, back)
+        parts = as_returned(returned)
         stamp = GrantStamp.of(about, reference=order)
         desk = GrantDesk(self, EARNING, order)
+
+        def asked(command: Command) -> Asked:
+            return stamp.asked(command, grant_key("unearn", order, key))
 
         def change(tx: UnitOfWork, body: Body | None) -> tuple[Earning, Body | None]:
             if body is None:
@@ -189,8 +191,7 @@ class Granting(Giving):
                 if before.returned != parts:
                     raise KeyReused(key, "returned", before.returned, parts)
                 return attrs.evolve(known, replayed=True), None
-            removal = self._remove_in(tx, desk, known, (key, parts), stamp)
-            after = attrs.evolve(known, removals=(*known.removals, removal))
+            after = EarnedDesk(self, order).remove(tx, known, Back(key, parts), asked)
             return after, after.to_json()
 
         return desk.step(change)
@@ -208,35 +209,54 @@ class Granting(Giving):
             raise UnknownGrant(EARNING, order)
         return Earning.from_json(body)
 
-    def earned(self, order: str, *, rate: PayingRate | None = None) -> Earned | None:
+    def earned(
+        self,
+        order: str,
+        returned: Iterable[Returned] | Returned,
+        *,
+        rate: PayingRate | None = None,
+    ) -> Earned | None:
         """
-        Return what *order* earned in the words of the refund planner, as it is now (T6).
+        Return the points that go with what comes back of *order*, for the refund planner (T6).
 
-        Pass it to `Checkout.plan_refund`, and the lot of `earning` to `Checkout.refund`. Where the
-        holder was merged into another since, refund without it, and then call `remove_earned`.
+        Pass it to `Checkout.plan_refund`, and *returned* to `Checkout.refund` again, which takes the
+        points back in the same step. Nothing happens here.
 
         Args:
             order: The order, as it earned.
 
+            returned: What comes back, line by line.
+
             rate: What a missing point is worth, to lower a refund by.
+
+        Returns:
+            What is due to go, in full, and how much of it can be taken as the account is now; what
+            has expired is gone, and not missing. None where nothing is due to go.
 
         Raises:
             InvalidText: The order's id.
-            UnknownGrant: It never earned.
+            InvalidTerms: *returned* is no list of `Returned`.
+            UnknownGrant: The order never earned.
+            InvalidOrder: More comes back than is kept, or there is no such line.
             InvalidTender: A rate for another unit.
         """
+        require_text("order", order)
+        parts = as_returned(returned)
         known = self.earning(order)
-        if known.lot is None or known.points is None:
+        going = known.going(parts)
+        if not going or known.lot is None:
             return None
-        at = self._instant(None)
+        unit = going[0].amount.unit
+        due, at = sum(each.amount.minor for each in going), self._instant(None)
         with self.storage.snapshot() as reader:
-            carried = GrantDesk(self, EARNING, order).now(reader, LotId(known.lot))
-        minor = sum(lot.free for lot in carried.lots[:1] if not lot.is_expired(at))
-        return as_earned(
-            known.decision,
-            reachable=Money.of_minor(minor, known.points.unit),
-            removed=known.removed,
+            carried = EarnedDesk(self, order).now(reader, LotId(known.lot))
+        free = sum(lot.free for lot in carried.lots if not lot.is_expired(at))
+        missing = min(max(due - free, 0), unclaimed(known, carried))
+        return Earned(
+            lines=going,
+            reachable=Money.of_minor(max(free, due - missing), unit),
             rate=rate,
+            in_full=True,
         )
 
     def _earn_in(
@@ -254,51 +274,6 @@ class Granting(Giving):
         key = grant_key("earn", decision.purchase.order, "0")
         given = desk.issue(tx, lot, stamp, key, effective=decision.effective)
         return Earning(decision=decision, entry=given.entry, lot=given.lot)
-
-    def _remove_in(
-        self,
-        tx: UnitOfWork,
-        desk: GrantDesk,
-        known: Earning,
-        back: tuple[str, tuple[Returned, ...]],
-        stamp: GrantStamp,
-    ) -> Removal:
-        """Take what is due to go."""
-        key, parts = back
-        decision, rule = known.decision, known.decision.rule
-        kept = known.kept.less(parts)
-        removed, short = known.removed, known.short
-        if removed is None or short is None or rule is None or known.lot is None:
-            return Removal(key=key, returned=parts)
-        points = decision.to_remove(
-            kept, removed=removed + self._by_checkout(tx, known, removed.unit)
-        )
-        if points is None or not points.is_positive:
-            return Removal(key=key, returned=parts)
-        carried = desk.now(tx, LotId(known.lot))
-        command = Reclaim(
-            lot=carried.granted.id,
-            amount=points,
-            shortfall=rule.shortfall,
-            carried=carried.names,
-            spent=max(carried.spent - short.minor, 0),
-        )
-        name = grant_key("unearn", decision.purchase.order, key)
-        receipt = desk.do(tx, carried.account.id, stamp.asked(command, name))
-        return Removal(
-            key=key,
-            returned=parts,
-            points=points,
-            short=receipt.shortfall,
-            entry=receipt.entry_id if receipt.changed else None,
-        )
-
-    def _by_checkout(self, tx: Reader, known: Earning, unit: Unit) -> Money:
-        """Return the points that refunds of the order's checkout took back, or made up for."""
-        row = tx.record(self.merchant.id, PAYMENT, known.decision.purchase.order)
-        returns = () if row is None else PaymentRecord.from_json(row.body).returns
-        taken = [each.amount for back in returns for each in back.taken_back]
-        return Money.total([amount for amount in taken if amount.unit == unit], unit)
 
 
 def _require_same(order: str, first: Purchase, now: Purchase) -> None:

@@ -1,25 +1,38 @@
 """The desk of a refund: what goes back to lots, new credit, and what is taken back, all at once."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, final
 
 import attrs
 
-from storecredit.errors import GiftCardChanged, InvalidTender, RefundNeedsHolder, UnknownLot
+from storecredit.errors import (
+    EarnedChanged,
+    GiftCardChanged,
+    InvalidTender,
+    RefundNeedsHolder,
+    UnknownGrant,
+    UnknownLot,
+)
 from storecredit.ledger import (
     AccountId,
+    Command,
     ExpiredRestore,
     Expiry,
     Funding,
     LotId,
+    Reclaim,
     RefundBought,
     Restore,
     Revoke,
     account_of,
     entry_id,
 )
+from storecredit.policies.granted import Earning
+from storecredit.policies.purchase import Returned
 from storecredit.service._checkout_desk import Desk, Stamp, capture_key
 from storecredit.service._door import Asked
+from storecredit.service._earned_desk import EARNING, Back, EarnedDesk
 from storecredit.service._giving import Grant
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
@@ -40,7 +53,9 @@ class RefundTerms:
     expired: ExpiredRestore | None = None
     """Where value goes whose lot has expired; None for the merchant's rule (A7)."""
     earned_lot: LotId | None = None
-    """The lot of the points that the order earned, for what is taken back."""
+    """The lot of points that the order earned by no decision, for what is taken back."""
+    returned: tuple[Returned, ...] | None = None
+    """What comes back of the purchase, where its points are on record; None for nothing of it."""
     gift_cards: Mapping[str, LotId | None] = attrs.field(factory=dict)
     """By line, the lot of a bought gift card that is refunded; None where another system keeps it."""
 
@@ -74,18 +89,39 @@ class RefundDesk:
         """Record the refund, and let the ledger do all of it but to issue new credit."""
         after = record.refund(plan, key=stamp.key)
         if after is not record:
-            _require_named(record, plan, terms)
-            tx.lock(sorted(self._accounts(after, terms)))
+            earned = EarnedDesk(self._desk.door, plan.order)
+            asks = bool(plan.taken_back) or terms.returned is not None
+            version, earning = earned.read(tx) if asks else (0, None)
+            _require_named(record, plan, terms, earning)
+            tx.lock(sorted(self._accounts(tx, after, terms, earning)))
             self._take_gift_cards(tx, plan, stamp, terms)
-            self._take_earned(tx, plan, stamp, terms)
+            if terms.returned is None:
+                self._take_earned(tx, plan, stamp, terms)
+            elif earning is None:
+                raise UnknownGrant(EARNING, plan.order)
+            else:
+                _require_due(plan, earning, terms.returned)
+                back = Back(f"~refund:{stamp.key}", terms.returned)
+                then = earned.remove(
+                    tx, earning, back, partial(stamp.asked, what="earned"), settled=plan.missing
+                )
+                earned.put(tx, then, version=version + 1)
             self._restore(tx, after, stamp, terms)
         return after
 
-    def _accounts(self, record: PaymentRecord, terms: RefundTerms) -> set[AccountId]:
+    def _accounts(
+        self, tx: UnitOfWork, record: PaymentRecord, terms: RefundTerms, earning: Earning | None
+    ) -> set[AccountId]:
         """Return the accounts that are known to be changed, to be locked in their order (S1)."""
-        lots = [lot for lot in (*terms.gift_cards.values(), terms.earned_lot) if lot is not None]
+        cards = [lot for lot in terms.gift_cards.values() if lot is not None]
         paid = [each.tender.account for each in restores_of(record, record.returns[-1].id)]
-        return {*map(account_of, lots), *(AccountId(each) for each in paid if each is not None)}
+        points = terms.earned_lot
+        if terms.returned is not None and earning is not None and earning.lot is not None:
+            points = LotId(earning.lot)
+        found = {*map(account_of, cards), *(AccountId(each) for each in paid if each is not None)}
+        if points is not None:
+            found.add(EarnedDesk(self._desk.door, record.plan.order).account(tx, points))
+        return found
 
     def _restore(
         self, tx: UnitOfWork, record: PaymentRecord, stamp: Stamp, terms: RefundTerms
@@ -157,11 +193,17 @@ class RefundDesk:
     def _take_earned(
         self, tx: UnitOfWork, plan: RefundPlan, stamp: Stamp, terms: RefundTerms
     ) -> None:
-        """Take back the points that the order earned, as far as the plan found them (T6, A8)."""
-        amount = _reached(plan)
-        if amount is not None and terms.earned_lot is not None:
-            command = Revoke(lot=terms.earned_lot, amount=amount)
-            self._on_lot(tx, terms.earned_lot, stamp.asked(command, "earned"))
+        """Take points back of the lot that is named, as far as the plan found them (T6, A8)."""
+        amount, lot = _reached(plan), terms.earned_lot
+        if amount is None or lot is None:
+            return
+        carried = EarnedDesk(self._desk.door, plan.order).now(tx, lot)
+        command: Command = Revoke(lot=lot, amount=amount)
+        if carried.account.id != account_of(lot):
+            # The holder was merged into another, who has them now (A17).
+            command = Reclaim(lot=lot, amount=amount, carried=carried.names, spent=carried.spent)
+        asked = stamp.asked(command, "earned")
+        self._desk.do(tx, carried.account.id, asked, unknown=UnknownLot(lot))
 
     def _on_lot(self, tx: UnitOfWork, lot: LotId, asked: Asked) -> Receipt:
         return self._desk.do(tx, account_of(lot), asked, unknown=UnknownLot(lot))
@@ -194,12 +236,15 @@ def _reached(plan: RefundPlan) -> Money | None:
     return amount if amount.is_positive else None
 
 
-def _require_named(record: PaymentRecord, plan: RefundPlan, terms: RefundTerms) -> None:
+def _require_named(
+    record: PaymentRecord, plan: RefundPlan, terms: RefundTerms, earning: Earning | None
+) -> None:
     """
     Require that nothing is paid back that its holder could still spend (A7, A8).
 
     Raises:
-        InvalidTender: The lot of a gift card, or of earned points, is not named.
+        InvalidTender: The lot of a gift card, or of earned points, is not named; or the points are
+            on the record of an earning, and it is not said what comes back.
     """
     cards = [line.id for line in record.plan.lines if line.kind is LineKind.GIFT_CARD]
     back = {part.line for part in plan.parts}
@@ -210,5 +255,27 @@ def _require_named(record: PaymentRecord, plan: RefundPlan, terms: RefundTerms) 
                 sorted(terms.gift_cards),
                 f"with the lot of the gift card of line {line!r}, or None where it is kept elsewhere",
             )
-    if _reached(plan) is not None and terms.earned_lot is None:
+    if terms.returned is not None and terms.earned_lot is not None:
+        raise InvalidTender("earned_lot", terms.earned_lot, "None where returned is given")
+    if terms.returned is None and plan.taken_back and earning is not None:
+        # Points that it has not given may be taken of their own lot.
+        if terms.earned_lot is None or terms.earned_lot == earning.lot:
+            raise InvalidTender(
+                "returned", None, "what comes back: the order's points are kept on record by it"
+            )
+    elif terms.returned is None and _reached(plan) is not None and terms.earned_lot is None:
         raise InvalidTender("earned_lot", None, "the lot of the points that the plan takes back")
+
+
+def _require_due(plan: RefundPlan, earning: Earning, returned: tuple[Returned, ...]) -> None:
+    """
+    Require that a refund was planned with the points that are due to go with it (P4, T6).
+
+    Raises:
+        InvalidOrder: More comes back than is kept of the purchase, or there is no such line.
+        EarnedChanged: Others went since, or it was planned with others.
+    """
+    planned = Balance.of(*(each.amount for each in plan.taken_back))
+    due = Balance.of(*(each.amount for each in earning.going(returned)))
+    if planned != due:
+        raise EarnedChanged(plan.order, planned, due)

@@ -1,8 +1,8 @@
 """The records of what limits and ceilings have counted: by whose doing, and how they follow him (P3, P4)."""
 
 import hashlib
-from collections.abc import Iterable
-from typing import Final, TypeVar, final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol, Self, TypeVar, final
 
 import attrs
 
@@ -18,9 +18,22 @@ REFUND_TALLY: Final = "refund-tally"
 GRANT_TALLY: Final = "grant-tally"
 """The kind of the records of what ceilings of gifts and top-ups have counted (S11)."""
 _KINDS: Final[dict[type, str]] = {TallyBook: REFUND_TALLY, GrantTally: GRANT_TALLY}
-_Tally = TypeVar("_Tally", TallyBook, GrantTally)
 _REFERENCE: Final = "of"
 _PAGE: Final = 200
+
+
+class _Form(Protocol):
+    """What tallies of both kinds can do."""
+
+    def with_all(self, other: Self) -> Self: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_json(cls, form: Mapping[str, Any]) -> Self: ...
+
+
+_Tally = TypeVar("_Tally", bound=_Form)
 
 
 @final
@@ -73,7 +86,7 @@ def put_tally(
     tx: UnitOfWork,
     merchant: str,
     counted: Counted,
-    tally: _Tally,
+    tally: _Form,
     *,
     version: int,
 ) -> None:

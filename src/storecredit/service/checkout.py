@@ -7,6 +7,7 @@ from typing import Final, Unpack, final
 from storecredit.errors import InvalidTender, PaymentStepRefused, UnknownLot
 from storecredit.ledger import ExpiredRestore, Expiry, LotId, require_text
 from storecredit.ledger.arguments import one_of, texts
+from storecredit.policies.purchase import Returned, as_returned
 from storecredit.service._checkout_desk import Desk, Stamp, require_step_key
 from storecredit.service._refund_desk import RefundDesk, RefundTerms
 from storecredit.service.about import About
@@ -300,6 +301,7 @@ class Checkout:
         holder: str | None = None,
         expires: Expiry = None,
         expired: ExpiredRestore | str | None = None,
+        returned: Iterable[Returned] | Returned | None = None,
         earned_lot: LotId | str | None = None,
         gift_cards: Mapping[str, LotId | str | None] | None = None,
         **about: Unpack[About],
@@ -322,8 +324,14 @@ class Checkout:
 
             expired: Where value goes whose lot has expired; None for the merchant's rule (A7).
 
-            earned_lot: The lot of the points that the order earned, where the plan takes any back.
-                They are revoked of it in the same step; actor and reason are required (A8, A10).
+            returned: What comes back of the purchase that earned points by `StoreCredit.earn`: the
+                same as `StoreCredit.earned` was told for the plan. The points go in the same step,
+                and the record of the earning says so; actor and reason are required (P4, A10).
+                What is spent since the plan was made is missing by the rule that gave the points.
+
+            earned_lot: The lot of points that the order earned by nothing the library knows, where
+                the plan takes any back. They are revoked of it, or of what a merger has made of it,
+                in the same step; actor and reason are required (A8, A10).
 
             gift_cards: By line, the lot of a bought gift card that is refunded: it is closed in
                 the same step; actor and reason are required (A7, A10). None for a card that
@@ -339,9 +347,13 @@ class Checkout:
             PaymentStepRepeated: The key names another refund.
             PaymentStepRefused: Nothing is captured.
             RefundExceedsPaid, QuantityExceedsRest: The plan was made before another refund.
-            InvalidTender: The lot of the earned points, or of a gift card, is not named.
-            ReasonAndActorRequired: Points or gift cards are to be taken, and nobody answers for it.
+            InvalidTender: The lot of a gift card is not named; or it is said by neither or both of
+                *returned* and *earned_lot* which points go, or by the wrong one.
             GiftCardChanged: A gift card was used since the plan was made.
+            UnknownGrant: There is something *returned*, and the order never earned.
+            InvalidOrder: More of the purchase comes back than is kept, or there is no such line.
+            EarnedChanged: Other points went since the plan was made, or it was made with others.
+            ReasonAndActorRequired: Points or gift cards are to be taken, and nobody answers for it.
             LotHeld, LotClosed, LotExhausted, LotNotCashable: As `revoke` and `refund_bought`.
             AccountFrozen, AccountClosed: An account takes nothing in.
             CeilingReached, ExpiryTooEarly: As `issue`, for new credit.
@@ -354,6 +366,7 @@ class Checkout:
             holder=None if holder is None else require_text("holder", holder),
             expires=expires,
             expired=None if expired is None else one_of(ExpiredRestore, "expired", expired),
+            returned=None if returned is None else as_returned(returned),
             earned_lot=None if earned_lot is None else self._lot(earned_lot),
             gift_cards={
                 line: None if lot is None else self._lot(lot) for line, lot in _cards(gift_cards)

@@ -1,4 +1,6 @@
-"""Taking back the points that an order earned, in proportion to what is refunded (T6)."""
+"""Taking back the points that an order earned, in proportion to what is refunded or as named (T6)."""
+
+from collections.abc import Sequence
 
 import attrs
 
@@ -16,13 +18,34 @@ def claw_back(
     """
     Return the earned points that go, by line, how many are missing, and the parts after that.
 
-    A line loses its points as it is refunded: of what is left of both, the same share, so that a
-    line that is refunded in full has none left. *rest* is as it was before *parts*.
+    *rest* is as it was before *parts*.
     """
     if earned is None:
         return (), None, parts
+    if earned.in_full:
+        gone = [each for each in earned.lines if each.amount.is_positive]
+    else:
+        gone = _shares(rest, parts, earned.lines)
+    total = sum(each.amount.minor for each in gone)
+    missing = max(total - earned.reachable.minor, 0)
+    if not missing:
+        return tuple(gone), None, parts
+    short = Money.of_minor(missing, earned.reachable.unit)
+    if rule is ShortfallRule.REDUCE_REFUND and earned.rate is not None:
+        worth = Money.of_minor(earned.rate.worth(missing), earned.rate.pays)
+        parts = _withheld(parts, worth)
+    return tuple(gone), short, parts
+
+
+def _shares(rest: Rest, parts: list[RefundPart], earned: Sequence[LineAmount]) -> list[LineAmount]:
+    """
+    Return what each line loses of the points that it earned.
+
+    Of what is left of both, the same share as is refunded, so that a line that is refunded in full
+    has none left.
+    """
     gone = list[LineAmount]()
-    for each in earned.lines:
+    for each in earned:
         points = each.amount.minor - rest.earned_back(each.line)
         of_line = [part for part in rest.parts if part.line == each.line]
         if points <= 0 or not of_line:
@@ -36,15 +59,7 @@ def claw_back(
                 lost = max(lost, share_of(points, [back, left - back])[0])
         if lost:
             gone.append(LineAmount(each.line, Money.of_minor(lost, each.amount.unit)))
-    total = sum(each.amount.minor for each in gone)
-    missing = max(total - earned.reachable.minor, 0)
-    if not missing:
-        return tuple(gone), None, parts
-    short = Money.of_minor(missing, earned.reachable.unit)
-    if rule is ShortfallRule.REDUCE_REFUND and earned.rate is not None:
-        worth = Money.of_minor(earned.rate.worth(missing), earned.rate.pays)
-        parts = _withheld(parts, worth)
-    return tuple(gone), short, parts
+    return gone
 
 
 def _back(parts: list[RefundPart], line: str, unit: object) -> int:

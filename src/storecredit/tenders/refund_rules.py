@@ -163,7 +163,7 @@ def _line_amounts(lines: Iterable[LineAmount]) -> tuple[LineAmount, ...]:
 @attrs.frozen(kw_only=True)
 class Earned:
     """
-    Points that the order earned and a refund takes back in proportion, line by line (T6).
+    Points that the order earned and a refund takes back (T6).
 
     Raises:
         InvalidTender: A negative amount, amounts in several units, or a rate for another unit.
@@ -171,11 +171,13 @@ class Earned:
     """
 
     lines: tuple[LineAmount, ...] = attrs.field(converter=_line_amounts)
-    """By line, what it earned."""
+    """By line, what it earned; or, *in full*, what goes with this refund."""
     reachable: Money = attrs.field(converter=_reachable)
     """How many can be taken back from the account as it is now."""
     rate: PayingRate | None = None
     """What a missing point is worth, to lower a refund by; None lowers nothing."""
+    in_full: bool = False
+    """Whether all of it goes; otherwise each line loses the share of it that is refunded."""
 
     def __attrs_post_init__(self) -> None:
         unit = self.reachable.unit

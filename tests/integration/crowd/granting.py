@@ -8,7 +8,13 @@ from typing import Any
 
 from crowd.clients import Client
 from storecredit import Money, StoreCredit
-from storecredit.errors import GrantCeilingReached
+from storecredit.errors import (
+    EarnedChanged,
+    GrantCeilingReached,
+    InvalidOrder,
+    PaymentStepRepeated,
+    QuantityExceedsRest,
+)
 from storecredit.policies.decision import PolicyVersion
 from storecredit.policies.earn_rule import EarningPolicy, EarnRule
 from storecredit.policies.earning import EarnDecision, earn
@@ -18,6 +24,7 @@ from storecredit.policies.grant_decision import GrantDecision
 from storecredit.policies.occasion import Occasion
 from storecredit.policies.purchase import Purchase, PurchaseLine, Returned
 from storecredit.policies.top_up import TopUpDecision, TopUpPolicy, credit_top_up
+from storecredit.tenders import External, Order, OrderLine, RefundRequest
 from storecredit.values import Period
 
 Ready = Callable[[], None]
@@ -95,3 +102,50 @@ def deliver_twice(ready: Ready, *, client: dict[str, Any], names: Sequence[str])
         for act in acts:
             fresh += not mine.do(act).replayed
     return {"fresh": fresh}
+
+
+def sell(credit: StoreCredit, order: str) -> None:
+    """Let the purchase of `bought` be paid by card, and earn."""
+    lines = [OrderLine(str(number), usd("10.00")) for number in range(10)]
+    plan = credit.plan_payment(Order(order, lines), [External("card")])
+    checkout = credit.begin_checkout(plan, key="begin")
+    checkout.charge("card", key="charge")
+    checkout.settle_charge("charge", "confirmed")
+    checkout.complete(key="done")
+    credit.earn(bought(order))
+
+
+def bring_back(
+    ready: Ready, *, client: dict[str, Any], orders: Sequence[str], by_hand: bool
+) -> dict[str, Any]:
+    """Bring line 3 of each order back, as everybody else does: by hand, or by a refund of the checkout."""
+    mine, answers = Client(**client), list[str]()
+    mine.connect()
+    way = _by_hand if by_hand else _refunded
+    ready()
+    for order in orders:
+        answers.append(mine.do(lambda credit, order=order: way(credit, order)))
+    return {"answers": answers}
+
+
+BACK = Returned(line="3", amount=usd("10.00"))
+ABOUT: dict[str, Any] = {"actor": "ann", "reason": "came back"}
+
+
+def _by_hand(credit: StoreCredit, order: str) -> str:
+    try:
+        credit.remove_earned(order, BACK, key="by hand", **ABOUT)
+    except InvalidOrder:
+        return "too late"
+    return "by hand"
+
+
+def _refunded(credit: StoreCredit, order: str) -> str:
+    checkout = credit.checkout(order)
+    try:
+        going = credit.earned(order, BACK)
+        plan = checkout.plan_refund(RefundRequest.of_lines(["3"]), earned=going)
+        checkout.refund(plan, key="refund", returned=BACK, **ABOUT)
+    except (InvalidOrder, EarnedChanged, PaymentStepRepeated, QuantityExceedsRest):
+        return "too late"
+    return "refunded"

@@ -22,7 +22,7 @@ from crowd.cases import (
 from crowd.checkouts import pay_own_orders, pay_the_same_orders, pay_until_killed
 from crowd.claims import claim_the_same_codes, claim_until_killed
 from crowd.clients import Client
-from crowd.granting import deliver_twice, grant_under_a_ceiling
+from crowd.granting import bring_back, deliver_twice, grant_under_a_ceiling
 from crowd.shoppers import ask_again, shop
 from storecredit import Money, StoreCredit
 from storecredit.errors import CaptureExceedsHold, HoldAlreadyCaptured, InsufficientCredit
@@ -213,7 +213,7 @@ TASKS = {
         *(spend_with_one_key, shop, ask_again),
         *(pay_the_same_orders, pay_own_orders, pay_until_killed),
         *(claim_the_same_codes, claim_until_killed),
-        *(grant_under_a_ceiling, deliver_twice),
+        *(grant_under_a_ceiling, deliver_twice, bring_back),
         *(walk_the_same_cases, take_pieces, complete_under_limits, give_first_gifts),
         work_until_killed,
     )

@@ -11,7 +11,6 @@ import pytest
 from storecredit.errors import (
     AmountOutOfRange,
     InvalidOrder,
-    InvalidTender,
     InvalidTerms,
     InvalidText,
     TextUnreadable,
@@ -20,7 +19,7 @@ from storecredit.errors import (
 )
 from storecredit.policies.decision import PolicyVersion
 from storecredit.policies.earn_rule import EarningPolicy, EarnRule, Multiplier
-from storecredit.policies.earning import EarnDecision, as_earned, earn, points_due
+from storecredit.policies.earning import EarnDecision, earn, points_due
 from storecredit.policies.line_terms import Passed
 from storecredit.policies.purchase import Purchase, PurchaseLine, Returned, purchase_of
 from storecredit.tenders import (
@@ -28,11 +27,10 @@ from storecredit.tenders import (
     LineAmount,
     Order,
     OrderLine,
-    PayingRate,
     Price,
     plan_payment,
 )
-from storecredit.values import CustomUnit, ExchangeRate, Money, Period, Rounding
+from storecredit.values import CustomUnit, Money, Period
 
 PTS = CustomUnit("PTS", 0)
 STARS = CustomUnit("STAR", 2)
@@ -310,20 +308,27 @@ def test_points_due_is_the_rule_alone() -> None:
 # --- For the refund planner, and from a plan ----------------------------------------------
 
 
-def test_the_planner_of_refunds_gets_the_points_by_line() -> None:
-    decision = decided(bought(line("a", "15.00"), line("b", "10.00")), rule())
-    rate = PayingRate(ExchangeRate(PTS, "EUR", "0.01", on=BOUGHT.date()), Rounding.HALF_EVEN)
-    earned = as_earned(decision, reachable=pts(7), rate=rate)
-    assert earned is not None
-    assert earned.lines == (LineAmount("a", pts(12)), LineAmount("b", pts(8)))
-    assert (earned.reachable, earned.rate) == (pts(7), rate)
-    less = as_earned(decision, reachable=pts(7), removed=pts(5))
-    assert less is not None
-    assert less.lines == (LineAmount("a", pts(9)), LineAmount("b", pts(6)))
+def test_the_planner_of_refunds_gets_what_goes_by_line() -> None:
+    whole = bought(line("a", "15.00"), line("b", "10.00"))
+    decision = decided(whole, rule())
+    assert decision.lines == (LineAmount("a", pts(12)), LineAmount("b", pts(8)))
+    after = whole.less([Returned(line="b", amount=eur("10.00"))])
+    # Ten points for each whole ten euros: one is left for a, which had a part of the other, too.
+    assert decision.going(whole, after) == (LineAmount("a", pts(2)), LineAmount("b", pts(8)))
+    both = whole.less([Returned(line=name, amount=eur("10.00")) for name in ("a", "b")])
+    assert decision.going(whole, both) == (LineAmount("a", pts(12)), LineAmount("b", pts(8)))
+    some = decision.going(whole, both, removed=pts(5))
+    assert some == (LineAmount("a", pts(9)), LineAmount("b", pts(6)))
+
+
+def test_what_is_due_to_go_goes_also_where_no_line_loses_any() -> None:
+    whole = bought(line("a", "15.00"), line("b", "10.00"))
+    decision = decided(whole, rule())
+    after = whole.less([Returned(line="b", amount=eur("10.00"))])
+    assert decision.going(after, after) == (LineAmount("a", pts(6)), LineAmount("b", pts(4)))
+    assert decision.going(after, after, removed=pts(10)) == ()
     nothing = decided(bought(line("a", "1.00")), rule())
-    assert as_earned(nothing, reachable=pts(0)) is None
-    with pytest.raises(InvalidTender):
-        as_earned(decision, reachable=eur("1.00"))
+    assert nothing.going(whole, after) == ()
 
 
 def test_a_purchase_is_read_from_the_plan_that_pays_it(till) -> None:

@@ -43,6 +43,7 @@ from storecredit.policies.granted import Earning, Granted
 from storecredit.policies.occasion import Occasion
 from storecredit.policies.purchase import Purchase, PurchaseLine, Returned
 from storecredit.service import StoreCredit
+from storecredit.tenders import LineAmount
 from storecredit.values import CustomUnit, Money, Period
 
 PTS = CustomUnit("PTS", 0)
@@ -375,7 +376,7 @@ def test_an_order_that_earns_nothing_is_known_all_the_same(points_shop) -> None:
         after = shop.credit.remove_earned(order, back("a", "5.00"), key="r")
         assert (after.removals[0].points, after.removals[0].entry) == (None, None)
         assert after.kept.line("a").amount == usd("55.00")
-        assert shop.credit.earned(order) is None
+        assert shop.credit.earned(order, back("a", "5.00")) is None
     assert shop.credit.wallet("c-17").accounts == ()
 
 
@@ -482,7 +483,9 @@ def test_points_that_have_expired_are_gone_and_not_missing(points_shop) -> None:
     shop.clock.forward(days=10)
     found = shop.credit.remove_earned("o-1", back("a", "60.00"), key="r", **WHO)
     assert (found.removed, found.short) == (pts(60), pts(30))
-    assert shop.credit.earned("o-1").reachable == pts(0)
+    # For the planner, too: of the 40 that are left to go, none is there, and none is missing.
+    going = shop.credit.earned("o-1", back("b", "40.00"))
+    assert (going.lines, going.reachable) == ((LineAmount("b", pts(40)),), pts(40))
 
 
 def test_points_that_are_held_wait_for_their_hold(points_shop) -> None:
@@ -513,7 +516,7 @@ def test_points_are_followed_to_whom_the_holder_was_merged_into(points_shop) -> 
     earned = shop.credit.earn(decided())
     spent(shop, 70)
     shop.credit.merge("c-17", "eve", key="m1")
-    assert shop.credit.earned("o-1").reachable == pts(30)
+    assert shop.credit.earned("o-1", [back("a", "60.00")]).reachable == pts(30)
     assert shop.credit.earn(decided()) == earned
     first = shop.credit.remove_earned("o-1", back("a", "20.00"), key="r1", **WHO)
     assert (first.removals[0].points, first.short) == (pts(20), pts(0))

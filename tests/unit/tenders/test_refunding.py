@@ -598,6 +598,16 @@ def test_credit_may_pay_gift_cards_and_take_them_back(till, order) -> None:
     assert TenderRule("by_hand") is TenderRule.BY_HAND
 
 
+def test_earned_points_that_are_named_in_full_go_whatever_the_share_is(till, order) -> None:
+    payment = Payment.of(till.plan(order(OrderLine("1", usd("9.00"), quantity=3)), CARD))
+    lines = [LineAmount("1", pts(7)), LineAmount("2", pts(0)), LineAmount("9", pts(2))]
+    earned = Earned(lines=lines, reachable=pts(8), rate=at_rate(100, "1.00"), in_full=True)
+    plan = plan_refund(payment, RefundRequest.of_lines({"1": 1}), earned=earned)
+    assert plan.taken_back == (LineAmount("1", pts(7)), LineAmount("9", pts(2)))
+    assert (plan.missing, str(plan.to("withheld"))) == (pts(1), "USD 0.01")
+    assert not Earned(lines=lines, reachable=pts(8)).in_full
+
+
 def test_a_line_loses_earned_points_as_far_as_its_furthest_unit_has_come_back(till, order) -> None:
     till.points(500)
     line = OrderLine("1", Price.of(usd("20.00"), pts(500)))

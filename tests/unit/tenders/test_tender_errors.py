@@ -11,6 +11,14 @@ import pytest
 from storecredit import errors
 from storecredit.errors import ConflictError, MisuseError, RefusalError, StoreCreditError
 from storecredit.errors import tenders as tender_errors
+from storecredit.policies import (
+    EarningPolicy,
+    EarnRule,
+    PolicyVersion,
+    Returned,
+    earn,
+    purchase_of,
+)
 from storecredit.service import Checkout
 from storecredit.tenders import (
     AlreadyPaid,
@@ -28,9 +36,10 @@ from storecredit.tenders import (
     RefundRules,
     plan_refund,
 )
-from storecredit.values import Money
+from storecredit.values import CustomUnit, Money
 
 CARD = External("card")
+PTS = CustomUnit("PTS", 0)
 
 
 def usd(amount: str) -> Money:
@@ -102,6 +111,13 @@ def _of_the_service(till, order) -> list[StoreCreditError]:
         caught(lambda: by_card.refund(refund, key="r", gift_cards={"1": None})),
         caught(lambda: by_card.refund(used, key="r", gift_cards={"1": card}, **about)),
     ]
+    rules = EarningPolicy(rules=[EarnRule(id="all", per=usd("1.00"), points=2, without_kinds=[])])
+    bought = purchase_of(by_card.record.plan, holder="c-17", unit=usd("5.00").unit)
+    credit.earn(earn(rules, bought, named=PolicyVersion("points", "1"), units=[PTS]))
+    going = credit.earned("o-1", Returned(line="1", amount=usd("5.00")))
+    points = by_card.plan_refund(request, unspent={"1": usd("5.00")}, earned=going)
+    refund_points = {"gift_cards": {"1": None}, "returned": (), **about}
+    found.append(caught(lambda: by_card.refund(points, key="r", **refund_points)))
     till.shop.issue("5.00")
     old = till.plan(Order("o-3", [OrderLine("1", usd("5.00"))]), Credit("credit", till.account()))
     begun = credit.begin_checkout(old, key="b")
@@ -221,6 +237,13 @@ def _of_the_service(till, order) -> list[StoreCreditError]:
             (
                 "The refund of order 'o-1' gives USD 5.00 of new credit, and no credit paid for it "
                 "that would say to whom. Pass holder=."
+            ),
+        ),
+        (
+            "EarnedChanged",
+            (
+                "The refund of order 'o-1' was planned to take back PTS 10 that it earned; due to go "
+                "with what comes back: nothing. Ask earned() for that, and plan again."
             ),
         ),
         (
