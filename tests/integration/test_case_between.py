@@ -393,25 +393,73 @@ def test_p5_what_is_inspected_while_it_is_completed_is_given_or_comes_too_late(t
     assert both_go == {None, "CaseStepRefused"}
 
 
-def test_p5_what_a_case_gives_while_its_holder_is_merged_is_the_survivor_s(two: Two) -> None:
+@pytest.mark.parametrize("ours_is", ["complete", "merge"])
+def test_p5_what_a_case_gives_while_its_holder_is_merged_is_the_survivor_s(
+    two: Two, ours_is: str
+) -> None:
     limit = Limit(id="day", per=LimitPer.HOLDER, amount=usd("15.00"))
 
     def scene(credit: StoreCredit, name: str) -> Scene:
         by = policy(limit, goods="keep")
         old, new = f"{name} old", f"{name} new"
         credit.issue(old, usd("1.00"), funding="refund", key="stock")
-        requested(credit, name, holder=old, by=by)
+        for each in "ab":
+            requested(credit, f"{name}{each}", holder=old, by=by, approved="ann")
 
         def check(credit: StoreCredit, ours: Answer, theirs: Answer) -> None:
             assert (ours.refused, theirs.refused) == (None, None)
             assert available(credit, new) == 1200
             assert sum(entry.kind == "issue" for entry in credit.journal(old, "USD")) == 3
+            # What was counted is the survivor's, too: by the limit, there is no room for another.
+            (tally,) = credit.tallies(by, holder=new)
+            assert tally.count == 1
+            late = Answer.of(step(f"{name}b", "complete", "done"), credit)
+            assert late.refused == "ApprovalNeeded"
 
-        return Scene(
-            step(name, "complete", "done"),
-            lambda credit: credit.merge(old, new, key="merge", **WHY),
-            check,
-        )
+        complete = step(f"{name}a", "complete", "done")
+
+        def merge(credit: StoreCredit) -> None:
+            credit.merge(old, new, key="merge", **WHY)
+
+        if ours_is == "complete":
+            return Scene(complete, merge, check)
+        return Scene(merge, complete, check)
+
+    two.meet(scene)
+
+
+@pytest.mark.parametrize("ours_is", ["grant", "merge"])
+def test_p4_what_a_ceiling_counts_while_its_holder_is_merged_is_the_survivor_s(
+    two: Two, ours_is: str
+) -> None:
+    def scene(credit: StoreCredit, name: str) -> Scene:
+        old, new = f"{name} old", f"{name} new"
+        for holder in (old, new):
+            credit.issue(holder, usd("1.00"), funding="refund", key="stock")
+
+        def sorry(ticket: str, holder: str) -> GrantDecision:
+            month = GrantCeiling(id="month", period=Period(days=30), amount=usd("5.00"))
+            rule = GoodwillRule(id="sorry", on="late", gives=Gift(amount=usd("2.00")))
+            event = Occasion(id=f"{name} {ticket}", on="late", holder=holder, at=AT)
+            return give_goodwill(GoodwillPolicy(rules=[rule], ceilings=[month]), event, named=NAMED)
+
+        credit.grant(sorry("his", new))
+
+        def check(credit: StoreCredit, ours: Answer, theirs: Answer) -> None:
+            assert (ours.refused, theirs.refused) == (None, None)
+            assert available(credit, new) == 600
+            late = Answer.of(lambda credit: credit.grant(sorry("late", new)), credit)
+            assert late.refused == "GrantCeilingReached"
+
+        def grant(credit: StoreCredit) -> None:
+            credit.grant(sorry("mine", old))
+
+        def merge(credit: StoreCredit) -> None:
+            credit.merge(old, new, key="merge", **WHY)
+
+        if ours_is == "grant":
+            return Scene(grant, merge, check)
+        return Scene(merge, grant, check)
 
     two.meet(scene)
 

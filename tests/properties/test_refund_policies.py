@@ -458,6 +458,8 @@ def test_a_bonus_is_cut_to_exactly_what_the_limit_leaves(
         RefundRule(id="gold", when=When(reasons=["damaged"]), bonus=bonuses[0]),
         RefundRule(id="usual", offer=[OfferKind.CREDIT], bonus=bonuses[1]),
     ]
+    # A limit on bonuses where no rule gives any is refused.
+    assume(any(gives_bonus(rule) for rule in rules))
     cap = Limit(id="cap", per="holder", on="bonus", over="cut", amount=amount, count=count)
     policy = RefundPolicy(rules=rules, limits=[cap])
     request = attrs.evolve(request, holder="c-17")

@@ -21,7 +21,6 @@ def rename_cases(tx: UnitOfWork, merchant: str, holder: str, pseudonym: str) -> 
     Returns:
         Whether there was any.
     """
-    follow_name(tx, merchant, holder, pseudonym)
     after, found = "", False
     while True:
         rows = tx.records(
@@ -42,5 +41,8 @@ def rename_cases(tx: UnitOfWork, merchant: str, holder: str, pseudonym: str) -> 
                 )
             )
         if len(rows) < _PAGE:
-            return found
+            break
         after = rows[-1].id
+    # At the end: a case that has counted since it was read is no longer as it was read.
+    follow_name(tx, merchant, holder, pseudonym)
+    return found
