@@ -41,6 +41,7 @@ from storecredit.policies import (
     Tally,
     When,
 )
+from storecredit.policies.reach import gives_bonus
 from storecredit.tenders import LineKind
 from storecredit.testing import policy_strategies as strange
 from storecredit.values import Money, Period, Unit
