@@ -8,6 +8,7 @@ What can be wrong with the life of a refund.
         CaseStepRefused         a step that the state of the case does not allow
         CaseStepRepeated        a step's key, or the request, with other facts than the first time
         ApprovalNeeded          somebody else has to approve before anything is given
+        ReservedByCase          a refund of the checkout takes what an open case has taken
         PiecesTaken             pieces that another case refunds, or that were never bought
         AcceptsTooMuch          an inspection accepts more than came back, or than the one before
         NothingAccepted         a case is to be completed, and nothing of it was accepted
@@ -44,6 +45,7 @@ __all__ = [
     "LimitReached",
     "NothingAccepted",
     "PiecesTaken",
+    "ReservedByCase",
     "ReturnOutdated",
     "UnknownCase",
     "UnknownCaseRefund",
@@ -168,6 +170,24 @@ class PiecesTaken(RefusalError):
             f"Cannot refund {self.wanted} of line {shown(self.line)} of order "
             f"{shown(self.order)}: {self.left} are left.{by} Deny or cancel another case to free "
             "its pieces."
+        )
+
+
+@final
+@attrs.define
+class ReservedByCase(RefusalError):
+    """A refund would take what an open refund case is going to give back (P5)."""
+
+    order: str
+    line: str
+    cases: tuple[str, ...]
+    """The open cases that have taken some of the line."""
+
+    def __str__(self) -> str:
+        return (
+            f"The refund of order {shown(self.order)} takes of line {shown(self.line)} what is "
+            f"taken by refund case {', '.join(map(shown, self.cases))}. Let the case go its way, or "
+            "deny or cancel it first, and plan again."
         )
 
 

@@ -33,14 +33,13 @@ from storecredit.service._case_giving import (
 from storecredit.service._checkout_desk import KIND as PAYMENT_KIND
 from storecredit.service._checkout_desk import Desk
 from storecredit.service._claiming import Claiming
+from storecredit.service._taken_pieces import put_taken, taken_of
 from storecredit.service.about import About, context_of
 from storecredit.service.codes import IssuedCode
 from storecredit.storage.protocols import Reader, Record, UnitOfWork
 from storecredit.tenders import Answer, PaymentRecord
 from storecredit.values import instant
 
-ORDER_KIND: Final = "refund-order"
-"""The kind of the records of what refund cases have taken of an order (S11)."""
 LONGEST_CASE: Final = 120
 """The longest id of a case, in characters: keys for payments and processors add to it."""
 
@@ -138,7 +137,7 @@ class CaseDesk:
         if asked.order is None:
             self._check_redemptions(tx, case)
             return case
-        version, order = self._order(tx, case)
+        version, order = taken_of(tx, self.door.merchant.id, asked.order)
         pieces = {line.line: asked.line(line.line).pieces for line in case.decision.offer.lines}
         if payment is None:
             self._check_redemptions(tx, case)
@@ -158,7 +157,7 @@ class CaseDesk:
                 shares = check_lines(case.decision, paid, taken=others)
             after = order.take(case.id, pieces, shares=shares, bought=known)
             case = case.of_checkout(shares)
-        self._put_order(tx, after, version=version + 1)
+        put_taken(tx, self.door.merchant.id, after, version=version + 1)
         return case
 
     def _payment(self, tx: UnitOfWork, case: CaseRecord) -> PaymentRecord | None:
@@ -187,32 +186,16 @@ class CaseDesk:
 
     # The pieces of the order
 
-    def _order(self, reader: Reader, case: CaseRecord) -> tuple[int, RefundedOrder]:
-        order = str(case.decision.request.order)
-        row = reader.record(self.door.merchant.id, ORDER_KIND, order)
-        if row is None:
-            return 0, RefundedOrder(order=order)
-        return row.version, RefundedOrder.from_json(row.body)
-
     def _change_order(
         self, tx: UnitOfWork, case: CaseRecord, change: Callable[[RefundedOrder], RefundedOrder]
     ) -> None:
-        if case.decision.request.order is None:
+        name, merchant = case.decision.request.order, self.door.merchant.id
+        if name is None:
             return
-        version, order = self._order(tx, case)
+        version, order = taken_of(tx, merchant, name)
         after = change(order)
         if after != order:
-            self._put_order(tx, after, version=version + 1)
-
-    def _put_order(self, tx: UnitOfWork, order: RefundedOrder, *, version: int) -> None:
-        row = Record(
-            merchant=self.door.merchant.id,
-            kind=ORDER_KIND,
-            id=order.order,
-            version=version,
-            body=order.to_json(),
-        )
-        tx.put(row)
+            put_taken(tx, merchant, after, version=version + 1)
 
     # Steps
 

@@ -30,10 +30,12 @@ from storecredit.ledger import (
 )
 from storecredit.policies.granted import Earning
 from storecredit.policies.purchase import Returned
+from storecredit.refunds.from_payment import require_unreserved
 from storecredit.service._checkout_desk import Desk, Stamp, capture_key
 from storecredit.service._door import Asked
 from storecredit.service._earned_desk import EARNING, Back, EarnedDesk
 from storecredit.service._giving import Grant
+from storecredit.service._taken_pieces import taken_of
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
 from storecredit.tenders import Destination, LineKind, PaymentRecord, RefundPlan, TenderKind
@@ -73,6 +75,8 @@ class RefundDesk:
         def change(tx: UnitOfWork, record: PaymentRecord) -> PaymentRecord:
             after = self.give_back(tx, record, plan, stamp, terms)
             if after is not record:
+                _, order = taken_of(tx, self._desk.door.merchant.id, plan.order)
+                require_unreserved(after.payment, order.taken, plan)
                 self._issue(tx, after, plan, stamp, terms)
             return after
 

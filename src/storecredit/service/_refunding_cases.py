@@ -7,12 +7,11 @@ from storecredit.errors import InvalidReturn, InvalidTerms, InvalidText, Unknown
 from storecredit.ledger import require_text
 from storecredit.ledger.arguments import one_of
 from storecredit.policies import Policy, RefundDecision, ReturnLine, Tally
-from storecredit.refunds import CaseRecord, CaseState, RefundedOrder, lines_from
+from storecredit.refunds import CaseRecord, CaseState, lines_from
 from storecredit.refunds.facts import require_pieces
 from storecredit.refunds.tallies import TallyBook
 from storecredit.service._case_desk import (
     LONGEST_CASE,
-    ORDER_KIND,
     CaseDesk,
     CaseTold,
     redemptions_of,
@@ -20,6 +19,7 @@ from storecredit.service._case_desk import (
 from storecredit.service._case_giving import CASE_KIND as KIND
 from storecredit.service._checkout_desk import KIND as PAYMENT_KIND
 from storecredit.service._claiming import Claiming
+from storecredit.service._taken_pieces import taken_of
 from storecredit.service._tally_records import binding_refunds, read_tally
 from storecredit.service.about import About
 from storecredit.service.refund_case import RefundCase
@@ -57,14 +57,13 @@ class RefundingCases(Claiming):
         name = require_text("order", order)
         with self.storage.snapshot() as reader:
             paid = reader.record(self.merchant.id, PAYMENT_KIND, name)
-            taken = reader.record(self.merchant.id, ORDER_KIND, name)
+            _, known = taken_of(reader, self.merchant.id, name)
         if paid is None:
             raise UnknownPayment(name)
-        known = () if taken is None else RefundedOrder.from_json(taken.body).taken
         return lines_from(
             PaymentRecord.from_json(paid.body).payment,
             pieces,
-            taken=known,
+            taken=known.taken,
             unit=None if unit is None else self._unit(unit),
         )
 

@@ -357,6 +357,7 @@ class Checkout:
             LotHeld, LotClosed, LotExhausted, LotNotCashable: As `revoke` and `refund_bought`.
             AccountFrozen, AccountClosed: An account takes nothing in.
             CeilingReached, ExpiryTooEarly: As `issue`, for new credit.
+            ReservedByCase: An open refund case has taken what the refund gives back (P5).
             RefundNeedsHolder: There is new credit, and nobody to give it to.
         """
         if not isinstance(plan, RefundPlan):
