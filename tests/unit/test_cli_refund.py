@@ -327,6 +327,7 @@ def test_p6_credit_in_place_of_money_that_is_due_needs_consent(run: Run) -> None
     status, out, err = run(*arguments)
     assert (status, out) == (1, "")
     assert "has to accept credit in place of money: withdrawal" in err
+    assert "repeat with --consent" in err
     assert "consent (withdrawal)" in run(*arguments[:-2])[1]
     assert run(*arguments, "--consent")[0] == 0
 
@@ -556,9 +557,9 @@ def test_a_request_may_be_a_json_file_or_stdin(
         (b"{", "it is not JSON"),
         (b"\xff", "it is not UTF-8"),
         (b'{"lines": []}', "lines is ()"),
-        (b"{}", "the JSON form of a ReturnRequest"),
-        (b'{"lines": [{"id": "1", "external": "EUR 5.00"}]}', "amount"),
-        (b'{"colour": "red", "lines": []}', "the JSON form of a ReturnRequest"),
+        (b"{}", "the JSON form of a ReturnRequest, with 'lines'"),
+        (b'{"lines": [{"id": "1", "external": "EUR 5.00"}]}', "for 'lines[0].external'"),
+        (b'{"colour": "red", "lines": []}', "a ReturnRequest, without 'colour'"),
         (b" " * 1_100_000, "more than 1,048,576 bytes"),
         (b"[" * 1000, "deeper than 16 levels"),
     ],
@@ -570,7 +571,15 @@ def test_a_file_that_is_no_request_ends_with_2(
     status, out, err = run("refund", *BY, "--request", "request.json", "--key", "r-1")
     assert (status, out) == (2, "")
     assert complaint in err
+    assert "request.json" in err
     assert "Traceback" not in err
+
+
+def test_a_request_has_a_name_in_its_file_or_in_the_options(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_bytes(b"{}")
+    status, out, err = run("refund", *BY, "--request", "request.json")
+    assert (status, out) == (2, "")
+    assert "request.json is no request: it has no 'id'" in err
 
 
 # --- Wrong arguments -------------------------------------------------------------------------

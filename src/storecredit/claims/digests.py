@@ -29,7 +29,8 @@ def _keys(keys: Mapping[str, bytes]) -> Mapping[str, bytes]:
             raise InvalidTerms("key id", name, "a text without a colon")
         if not isinstance(key, bytes) or len(key) < SHORTEST_KEY:
             # Nothing of a key is ever in a message.
-            raise InvalidTerms("key", f"of id {name}", f"{SHORTEST_KEY} random bytes or more")
+            what = f"that of {name!a}"
+            raise InvalidTerms("keys", what, f"{SHORTEST_KEY} random bytes or more")
     return MappingProxyType(dict(keys))
 
 

@@ -10,6 +10,7 @@ import attrs
 import typer
 
 from storecredit.cli.outcomes import Status, stop
+from storecredit.errors import MisuseError
 from storecredit.ledger.instants import write_instant
 from storecredit.policies import ReturnLine, ReturnRequest
 from storecredit.service.file_source import BadCell, ImportLimits
@@ -169,25 +170,29 @@ def request_from(source: str, *, key: str | None, merchant: str, at: datetime) -
     What it does not say of `id`, `merchant` and `at` is *key*, *merchant* and *at*.
 
     Raises:
-        typer.Exit: It is no JSON object; that was told.
+        typer.Exit: It is no request; that was told.
         OSError: It cannot be read.
-        TextUnreadable, InvalidReturn, MisuseError: It is no request.
     """
-    form = _json_of(source)
-    given = {"merchant": merchant, "at": write_instant(at)}
+    name = "stdin" if source == "-" else source
+    form = {"merchant": merchant, "at": write_instant(at)}
     if key is not None:
-        given["id"] = key
-    return ReturnRequest.from_json({**given, **form})
+        form["id"] = key
+    form |= _json_of(source, name)
+    if "id" not in form:
+        stop(Status.MISUSED, f"{name} is no request: it has no 'id'. Write it there, or --key.")
+    try:
+        return ReturnRequest.from_json(form)
+    except MisuseError as wrong:
+        stop(Status.MISUSED, f"{name} is no request. {wrong}")
 
 
-def _json_of(source: str) -> Mapping[str, Any]:
+def _json_of(source: str, name: str) -> Mapping[str, Any]:
     longest = _LIMITS.line_bytes
     if source == "-":
         data = sys.stdin.buffer.read(longest + 1)
     else:
         with Path(source).open("rb") as file:
             data = file.read(longest + 1)
-    name = "stdin" if source == "-" else source
     if len(data) > longest:
         stop(Status.MISUSED, f"{name} has more than {longest:,} bytes, which is no request.")
     try:

@@ -10,8 +10,9 @@ import typer
 from storecredit.claims import Claim
 from storecredit.cli.codes import code_json, show_code
 from storecredit.cli.giving import about_of
+from storecredit.cli.outcomes import Status, stop
 from storecredit.cli.printing import say
-from storecredit.errors import CaseNeedsHolder
+from storecredit.errors import CaseNeedsHolder, ConsentMissing
 from storecredit.policies import OfferKind, Offers, Policy, RefundDecision
 from storecredit.refunds import CaseState, goods_to_return
 from storecredit.service import StoreCredit
@@ -65,7 +66,20 @@ class Choice:
             )
 
     def decide(self, offers: Offers) -> RefundDecision:
-        """Take the offer, or decide against the rules."""
+        """
+        Take the offer, or decide against the rules.
+
+        Raises:
+            typer.Exit: The customer has not accepted credit in place of money; that was told.
+            StoreCreditError: As `Offers.choose` and `Offers.override`.
+        """
+        try:
+            return self._decided(offers)
+        except ConsentMissing as missing:
+            why = f"{missing.because}. Ask, and repeat with --consent, or choose the money"
+            stop(Status.REFUSED, f"The customer has to accept credit in place of money: {why}.")
+
+    def _decided(self, offers: Offers) -> RefundDecision:
         if self.override is not None and self.kind is not None and self.agent is not None:
             return offers.override(
                 self.kind, actor=self.agent, reason=self.override, consent=self.consent

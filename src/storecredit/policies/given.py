@@ -1,7 +1,7 @@
 """What the fields of a refund policy accept, each by its name, and what would be right (P1)."""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from storecredit.errors import InvalidTerms
@@ -52,7 +52,9 @@ def tuple_of(field: str, kind: type[_T], values: Iterable[_T]) -> tuple[_T, ...]
         InvalidTerms: Another thing.
     """
     given: object = values
-    found = tuple(given) if isinstance(given, Iterable) else None
+    found = None
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping):
+        found = tuple(given)
     if found is None or not all(isinstance(value, kind) for value in found):
         raise InvalidTerms(field, values, f"a list of {kind.__name__}")
     return found

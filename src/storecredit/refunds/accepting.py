@@ -76,7 +76,7 @@ def require_accepted(
         if count > most:
             raise AcceptsTooMuch(decision.request.id, line, count, most)
     if missing := sorted({*goods, *(before or ())} - found.keys()):
-        raise InvalidReturn("accepted", sorted(found), f"with {', '.join(missing)}, too")
+        raise InvalidReturn("accepted", sorted(found), f"with line {', '.join(missing)}, too")
     return dict(sorted(found.items()))
 
 

@@ -15,7 +15,7 @@ from storecredit.values import Money
 @final
 @attrs.frozen(kw_only=True)
 class Tallied:
-    """What one case has counted."""
+    """What one case has counted, or a part of it."""
 
     case: str
     at: datetime
@@ -49,18 +49,27 @@ class TallyBook:
             unit = limit.amount.unit
             amounts = [each.amount for each in counting if each.amount.unit == unit]
             amount = Money.total(amounts, unit)
-        return Tally(limit=limit.id, amount=amount, count=len(counting))
+        return Tally(limit=limit.id, amount=amount, count=len({each.case for each in counting}))
 
     def count(self, limit: Limit, case: str, amount: Money, at: datetime) -> "TallyBook":
-        """Let *case* count once with *amount*, or not at all with nothing; forget what is over."""
+        """
+        Let *case* count with *amount* in all, or not at all with nothing; forget what is over.
+
+        What it has counted already counts from its own time on, what is more from *at* on; of less,
+        the last goes first. What is over of a case is known as long as something of it is not.
+        """
         begins = limit.begins(at)
-        known = next((each for each in self.entries if each.case == case), None)
-        kept = tuple(each for each in self.entries if each.at > begins and each.case != case)
-        if amount.is_zero:
-            return attrs.evolve(self, entries=kept)
-        # What was given before the goods were back counts from then on.
-        since = at if known is None else known.at
-        return attrs.evolve(self, entries=(*kept, Tallied(case=case, at=since, amount=amount)))
+        counting = {each.case for each in self.entries if each.at > begins} - {case}
+        kept = [each for each in self.entries if each.case in counting]
+        left = amount
+        for each in self.entries:
+            is_mine = each.case == case and each.amount.unit == amount.unit
+            if is_mine and left.is_positive:
+                kept.append(attrs.evolve(each, amount=min(each.amount, left)))
+                left -= kept[-1].amount
+        if left.is_positive:
+            kept.append(Tallied(case=case, at=at, amount=left))
+        return attrs.evolve(self, entries=tuple(kept))
 
     def with_all(self, other: "TallyBook") -> "TallyBook":
         """Return the book of both, in the order of time: of holders who are one now (A17)."""

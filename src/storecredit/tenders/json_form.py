@@ -2,7 +2,7 @@
 
 import enum
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -45,8 +45,17 @@ def read_form(kind: type[_T], form: Mapping[str, Any]) -> _T:
     customs = {code: CustomUnit(code, digits) for code, digits in _of(dict, units).items()}
     named: Any = kind
     read = _reader(named)
-    found: _T = read(body, customs)
+    try:
+        found: _T = read(body, customs)
+    except TextUnreadable as error:
+        raise _with_path(error) from None
     return found
+
+
+def _with_path(error: TextUnreadable) -> TextUnreadable:
+    """Return the error with the place that its notes name, the innermost first."""
+    place = "".join(reversed(getattr(error, "__notes__", []))).removeprefix(".")
+    return TextUnreadable(error.text, f"{error.expected}, for {place!r}") if place else error
 
 
 def _write(value: Any, units: dict[str, int]) -> Any:
@@ -82,8 +91,7 @@ def _reader(kind: Any) -> _Read:
         read = _reader(only)
         return lambda data, units: None if data is None else read(data, units)
     if origin is tuple:
-        each = _reader(inner[0])
-        return lambda data, units: tuple([each(part, units) for part in _of(list, data)])
+        return _list_reader(_reader(inner[0]))
     if attrs.has(kind) and kind is not Money:
         return _fields_reader(kind)
     if issubclass(kind, enum.Enum):
@@ -97,6 +105,20 @@ def _reader(kind: Any) -> _Read:
     return lambda data, _: _of(kind, data)
 
 
+def _list_reader(each: _Read) -> _Read:
+    def read(data: Any, units: Mapping[str, CustomUnit]) -> Any:
+        found: list[Any] = []
+        try:
+            for part in _of(list, data):
+                found.append(each(part, units))
+        except TextUnreadable as error:
+            error.add_note(f"[{len(found)}]" if type(data) is list else "")
+            raise
+        return tuple(found)
+
+    return read
+
+
 def _fields_reader(kind: Any) -> _Read:
     hints = get_type_hints(kind)
     readers = {field.name: _reader(hints[field.name]) for field in attrs.fields(kind)}
@@ -105,10 +127,26 @@ def _fields_reader(kind: Any) -> _Read:
     def read(data: Any, units: Mapping[str, CustomUnit]) -> Any:
         found = _of(dict, data)
         if not needed <= found.keys() <= readers.keys():
-            raise TextUnreadable(data, f"the JSON form of a {kind.__name__}")
-        return kind(**{name: readers[name](part, units) for name, part in found.items()})
+            raise TextUnreadable(
+                data, _form_of(kind, needed - found.keys(), found.keys() - readers)
+            )
+        parts = {}
+        for name, part in found.items():
+            try:
+                parts[name] = readers[name](part, units)
+            except TextUnreadable as error:
+                error.add_note(f".{name}")
+                raise
+        return kind(**parts)
 
     return read
+
+
+def _form_of(kind: type, missing: Iterable[str], unknown: Iterable[str]) -> str:
+    """Return what would be right in place of a form with these keys missing, and these too many."""
+    what = [f"with {', '.join(map(repr, sorted(missing)))}"] if missing else []
+    what += [f"without {', '.join(map(repr, sorted(map(str, unknown))))}"] if unknown else []
+    return f"the JSON form of a {kind.__name__}, {' and '.join(what)}"
 
 
 def _of(kind: type, data: Any) -> Any:

@@ -252,7 +252,7 @@ def test_it_has_to_be_said_which_points_go_and_once(counter, earning) -> None:
         with counter.refuses(InvalidTender) as refused:
             checkout.refund(plan, key="r", **named, **ANN)
         assert refused.error.field == field
-    for wrong in ("1", 7, [7], {"1": "15.00"}):
+    for wrong in ("", "1", b"", {}, 7, [7], {"1": "15.00"}):
         with counter.refuses(InvalidTerms):
             checkout.refund(plan, key="r", returned=wrong, **ANN)
         with counter.refuses(InvalidTerms):

@@ -306,22 +306,28 @@ def test_a_request_is_read_back_exactly() -> None:
     ("form", "message"),
     [
         ([], "Cannot read []: expected the JSON form of a ReturnRequest."),
-        ({}, "Cannot read {}: expected the JSON form of a ReturnRequest."),
+        (
+            {},
+            (
+                "Cannot read {}: expected the JSON form of a ReturnRequest, "
+                "with 'at', 'id', 'lines', 'merchant'."
+            ),
+        ),
         (
             {**a_request().to_json(), "units": 3},
             "Cannot read 3: expected a dict.",
         ),
         (
             {**a_request().to_json(), "lines": {}},
-            "Cannot read {}: expected a list.",
+            "Cannot read {}: expected a list, for 'lines'.",
         ),
         (
             {**a_request().to_json(), "at": "tomorrow"},
-            "Cannot read 'tomorrow': expected an instant in UTC.",
+            "Cannot read 'tomorrow': expected an instant in UTC, for 'at'.",
         ),
         (
             {**a_request().to_json(), "receipt": 1},
-            "Cannot read 1: expected a bool.",
+            "Cannot read 1: expected a bool, for 'receipt'.",
         ),
     ],
 )

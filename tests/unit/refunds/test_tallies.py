@@ -141,9 +141,34 @@ def test_a_book_forgets_what_is_over_and_counts_other_currencies_as_times() -> N
     shorter = book.count(limit, "r-3", eur("1.00"), next_day)
     assert [each.case for each in shorter.entries] == ["r-2", "r-3"]
     # A second count is of the same time; nothing counts as never.
-    assert shorter.count(limit, "r-2", eur("2.00"), next_day).entries[-1].at == later
+    less = shorter.count(limit, "r-2", Money.of("2.00", "USD"), next_day)
+    assert (less.entries[-1].at, less.entries[-1].amount) == (later, Money.of("2.00", "USD"))
     assert [each.case for each in shorter.count(limit, "r-2", eur("0.00"), next_day).entries] == [
         "r-3"
     ]
     assert TallyBook.from_json(book.to_json()) == book
     assert set(LimitOn) == {"refund", "credit", "bonus"}
+
+
+def test_what_a_case_counts_later_counts_from_then_on() -> None:
+    limit = Limit(id="cap", per="holder", period=Period(days=1), amount=eur("10.00"))
+    later, next_day = (NOON + dt.timedelta(hours=hours) for hours in (12, 24))
+    book = TallyBook().count(limit, "r-1", eur("4.00"), NOON)
+    # Given again, after a part of the first could not be taken back.
+    book = book.count(limit, "r-1", eur("3.00"), later).count(limit, "r-1", eur("8.00"), later)
+    assert [(each.at, each.amount) for each in book.entries] == [
+        (NOON, eur("3.00")),
+        (later, eur("5.00")),
+    ]
+    assert book.tally(limit, later) == Tally(limit="cap", amount=eur("8.00"), count=1)
+    assert book.tally(limit, next_day) == Tally(limit="cap", amount=eur("5.00"), count=1)
+    # What is over stays known beside what is not, whoever counts: 8.00 again is nothing new.
+    book = book.count(limit, "r-2", eur("1.00"), next_day)
+    assert book.count(limit, "r-1", eur("8.00"), next_day).tally(limit, next_day).amount == eur(
+        "6.00"
+    )
+    assert book.count(limit, "r-1", eur("2.00"), next_day).tally(limit, next_day).amount == eur(
+        "1.00"
+    )
+    over = next_day + dt.timedelta(days=2)
+    assert [each.case for each in book.count(limit, "r-3", eur("1.00"), over).entries] == ["r-3"]

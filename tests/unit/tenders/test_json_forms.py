@@ -68,9 +68,22 @@ def test_a_form_without_what_it_needs_is_refused(form) -> None:
     del form["parts"]
     with pytest.raises(TextUnreadable) as caught:
         PaymentPlan.from_json(form)
-    assert caught.value.expected == "the JSON form of a PaymentPlan"
+    assert caught.value.expected == "the JSON form of a PaymentPlan, with 'parts'"
     with pytest.raises(TextUnreadable):
         PaymentPlan.from_json([])
+
+
+def test_what_is_wrong_deep_inside_is_named_by_its_place(form) -> None:
+    wrong = changed(form, "lines", 0, "price", 0, to={"amount": 5, "unit": "USD"})
+    with pytest.raises(TextUnreadable) as caught:
+        PaymentPlan.from_json(wrong)
+    assert caught.value.expected.endswith(", for 'lines[0].price[0]'")
+    del wrong["lines"][0]["id"]
+    wrong["lines"][0]["colour"] = "red"
+    with pytest.raises(TextUnreadable) as caught:
+        PaymentPlan.from_json(wrong)
+    expected = "the JSON form of a PlannedLine, with 'id' and without 'colour', for 'lines[0]'"
+    assert caught.value.expected == expected
 
 
 def test_a_custom_unit_that_the_form_does_not_explain_is_unknown(form) -> None:
