@@ -64,7 +64,7 @@ class Removal:
     """Points that went because something came back."""
 
     key: str
-    """The host's; of a refund of the order's checkout, ``~refund:`` and the key of the refund."""
+    """The host's; ``~refund:`` and the key of a refund of the checkout, ``~case:`` and a case's id."""
     returned: tuple[Returned, ...]
     points: Money | None = None
     """How many were due to go; None for none."""

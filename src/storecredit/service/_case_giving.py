@@ -1,6 +1,7 @@
 """What a refund case gives and takes back, in the transaction of its step (P2, P3, P5, A7, A8)."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final, final
 
 import attrs
@@ -29,13 +30,14 @@ from storecredit.ledger import (
     request_of,
     unit_of,
 )
-from storecredit.policies import CreditLot, Limit, LimitOn, RefundDecision
+from storecredit.policies import CreditLot, Limit, LimitOn, RefundDecision, Returned
 from storecredit.refunds import CaseRecord, GivenCredit, Redemption, StepBy, TallyBook
 from storecredit.refunds.from_payment import refund_key_of, refund_plan_of
 from storecredit.refunds.tallies import over_limits
 from storecredit.service._checkout_desk import Desk, Stamp
 from storecredit.service._claiming import Claiming
 from storecredit.service._door import Asked
+from storecredit.service._earned_desk import Back, EarnedDesk
 from storecredit.service._giving import Grant
 from storecredit.service._grant_desk import Carried, GrantDesk
 from storecredit.service._refund_desk import RefundDesk, RefundTerms
@@ -74,6 +76,8 @@ class CaseTerms:
     """What to do about credit that is to be taken back and was spent (A8)."""
     expires: Expiry = None
     """When credit in place of a failed external refund expires."""
+    returned: tuple[Returned, ...] | None = None
+    """What comes back of the purchase, for its points to go; None where they go otherwise (P4)."""
 
 
 @final
@@ -100,7 +104,11 @@ class CaseGiving:
     def complete(self, tx: UnitOfWork, case: CaseRecord, terms: CaseTerms) -> CaseRecord:
         """Give everything that *case* comes to, less what was given before."""
         final_ = case.final
-        self._lock(tx, case)
+        points = None if terms.returned is None else self._points(case)
+        self._lock(tx, case, set() if points is None else points.accounts(tx))
+        if points is not None and terms.returned is not None:
+            back = Back(f"~case:{case.id}", terms.returned)
+            points.take(tx, back, lambda command: self._asked(command, self._key("points")))
         if case.gives_at_once and case.given:
             # It was checked when it was given, and counts in the period of that time.
             self._count_again(tx, case, dict(final_.offer.counted))
@@ -396,9 +404,16 @@ class CaseGiving:
 
     # Below
 
-    def _lock(self, tx: UnitOfWork, case: CaseRecord) -> None:
-        """Lock the accounts that are known to change, in their order (S1)."""
-        found = {account_of(each.lot) for each in case.given}
+    def _points(self, case: CaseRecord) -> EarnedDesk:
+        """Return the desk of the points that the order earned."""
+        order = case.decision.request.order
+        if order is None:
+            raise InvalidReturn("returned", "given", "left out: the request names no order")
+        return EarnedDesk(self._door, order)
+
+    def _lock(self, tx: UnitOfWork, case: CaseRecord, others: Iterable[AccountId] = ()) -> None:
+        """Lock the accounts that are known to change, *others* too, in their order (S1)."""
+        found = {*others, *(account_of(each.lot) for each in case.given)}
         found |= {account_of(each.entry) for each in case.redemptions}
         found |= {account_of(each.lot) for each in case.shares if each.lot is not None}
         holder = case.credit_holder

@@ -5,6 +5,7 @@ from typing import Final, final
 
 import attrs
 
+from storecredit.errors import UnknownGrant
 from storecredit.ledger import (
     AccountId,
     Command,
@@ -63,6 +64,11 @@ class EarnedDesk:
 
     # The points
 
+    def accounts(self, tx: Reader) -> set[AccountId]:
+        """Return the account that has the points of the order now, if it has earned any."""
+        _, known = self.read(tx)
+        return set() if known is None or known.lot is None else {self.account(tx, LotId(known.lot))}
+
     def account(self, tx: Reader, lot: LotId) -> AccountId:
         """Return the account that has the points of *lot* now, mergers followed (A17)."""
         account = account_of(lot)
@@ -79,6 +85,19 @@ class EarnedDesk:
             UnknownLot: This merchant has no such lot.
         """
         return GrantDesk(self._door, EARNING, self._order).now(reader, lot)
+
+    def take(self, tx: UnitOfWork, back: Back, asked: Callable[[Command], Asked]) -> None:
+        """
+        Take back what is due to go once *back* has come back, and write it on the record.
+
+        Raises:
+            UnknownGrant: The order never earned.
+            As `remove`.
+        """
+        version, known = self.read(tx)
+        if known is None:
+            raise UnknownGrant(EARNING, self._order)
+        self.put(tx, self.remove(tx, known, back, asked), version=version + 1)
 
     def remove(
         self,

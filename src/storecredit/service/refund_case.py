@@ -1,11 +1,12 @@
 """A refund case: a return request on its way, step by step (P5)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, Unpack, final
 
 from storecredit.ledger import ExpiredRestore, Expiry, Shortfall
 from storecredit.ledger.arguments import as_expiry, one_of
+from storecredit.policies.purchase import Returned, as_returned
 from storecredit.refunds import CaseRecord, CaseState, GivenCredit, Tracked, track
 from storecredit.refunds.tracking import ENGLISH
 from storecredit.service._case_desk import CaseDesk, CaseTold
@@ -257,6 +258,7 @@ class RefundCase:
         holder: str | None = None,
         expired: ExpiredRestore | str | None = None,
         shortfall: Shortfall | str = Shortfall.UP_TO,
+        returned: Iterable[Returned] | Returned | None = None,
         **about: Unpack[About],
     ) -> CaseRecord:
         """
@@ -275,6 +277,9 @@ class RefundCase:
 
             shortfall: As in `deny`, where less was accepted than was given before.
 
+            returned: What comes back of the purchase that earned points by `StoreCredit.earn`: they
+                go in the same step, as by `StoreCredit.remove_earned`, with actor and reason (P4).
+
             about: See `About`.
 
         Raises:
@@ -282,6 +287,8 @@ class RefundCase:
             InvalidReturn: A holder, where the request names one.
             CaseStepRepeated, CaseStepRefused: As `approve`.
             NothingAccepted: There is nothing to refund.
+            InvalidReturn, UnknownGrant, InvalidOrder: There is something *returned*, and no order,
+                none that earned, or less of the purchase than that is kept.
             LimitReached: Others have used up a limit since it was decided.
             ApprovalNeeded: A limit asks for somebody's approval by now.
             RefundExceedsPaid, QuantityExceedsRest: The order was refunded otherwise meanwhile.
@@ -292,7 +299,11 @@ class RefundCase:
         """
         told = self._told(key, about)
         rule = None if expired is None else one_of(ExpiredRestore, "expired", expired)
-        terms = CaseTerms(expired=rule, shortfall=one_of(Shortfall, "shortfall", shortfall))
+        terms = CaseTerms(
+            expired=rule,
+            shortfall=one_of(Shortfall, "shortfall", shortfall),
+            returned=None if returned is None else as_returned(returned),
+        )
         self._record = self._desk.complete(
             told, lambda case: case.complete(told.by, holder=holder), terms
         )
