@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import attrs
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from storecredit.errors import InvalidTerms
@@ -22,7 +22,7 @@ from storecredit.policies.goodwill import (
 )
 from storecredit.policies.grant_decision import GrantDecision
 from storecredit.policies.occasion import Occasion
-from storecredit.testing.granting_strategies import goodwill_rules, occasions
+from storecredit.testing.granting_strategies import BOUGHT, goodwill_rules, occasions
 from storecredit.values import Money
 
 NAMED = PolicyVersion("kind", "1")
@@ -112,6 +112,81 @@ def test_a_rule_that_is_refused_as_never_reached_never_decides(
             for each in found:
                 mine, before = (give_goodwill(policy, each, named=NAMED).rule for policy in alone)
                 assert mine is None or before is not None
+
+
+EVERYTHING = [
+    Occasion(
+        id="t",
+        on="late",
+        holder="anna",
+        at=BOUGHT,
+        order=order,
+        order_total=total,
+        shipping=shipping,
+        days_late=days,
+        channel=channel,
+        segments=segments,
+    )
+    for order in (None, "o")
+    for total in (None, *(Money.of_minor(n, unit) for unit in ("EUR", "USD") for n in range(11)))
+    for shipping in (None, Money.of_minor(5, "EUR"), Money.of_minor(5, "USD"))
+    for days in (None, 1, 2, 3)
+    for channel in (None, "web", "app")
+    for segments in ((), ("gold",), ("new",), ("gold", "new"))
+]
+"""Whatever can make a difference to the rules that are tried here: with it, nothing is left open."""
+
+
+def gives(rule: GoodwillRule, found: Occasion) -> bool:
+    known = rule.once_per != "order" or found.order is not None
+    return known and holds(rule.when, found) and worth(rule.gives, found) is not None
+
+
+@st.composite
+def near_rules(draw: st.DrawFn) -> list[GoodwillRule]:
+    """Rules that are much alike, so that some leave nothing to others."""
+    euros = [None, Money.of_minor(3, "EUR"), Money.of_minor(6, "EUR")]
+    some = st.sampled_from([(1, 2), (0, 1), (0, 2), (0, 0)])
+    rules = []
+    for number in range(draw(st.integers(3, 5))):
+        low, high = draw(some)
+        when = Circumstances(
+            at_least=euros[low],
+            below=euros[high],
+            segments=draw(st.sampled_from([None, None, ["gold"], ["new"], ["gold", "new"]])),
+            channels=draw(st.sampled_from([None, ["web"], ["app"], ["web", "app"]])),
+        )
+        gift = Gift(amount=Money.of_minor(5, "EUR"))
+        rules.append(GoodwillRule(id=str(number), on="late", gives=gift, when=when))
+    return rules
+
+
+def refusal(rules: list[GoodwillRule]) -> str | None:
+    try:
+        GoodwillPolicy(rules=rules)
+    except InvalidTerms as refused:
+        return str(refused)
+    return None
+
+
+@settings(max_examples=max(settings().max_examples // 2, 10))
+@given(goodwill_rules() | near_rules())
+def test_a_rule_is_refused_just_where_earlier_ones_together_leave_it_nothing(
+    made: list[GoodwillRule],
+) -> None:
+    rules = [attrs.evolve(rule, on="late") for rule in made]
+    kept: list[GoodwillRule] = []
+    for rule in rules:
+        reached = any(
+            gives(rule, found) and not any(gives(each, found) for each in kept)
+            for found in EVERYTHING
+        )
+        refused = refusal([*kept, rule])
+        assert reached is (refused is None), rule
+        if refused is None:
+            kept.append(rule)
+        else:
+            event("covered by several" if "together" in refused else "covered by one")
 
 
 @given(goodwill_rules(), occasions())

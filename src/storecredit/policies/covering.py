@@ -1,11 +1,14 @@
 """Rules that never decide, because an earlier one holds wherever they do (P1)."""
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
+
+import attrs
 
 from storecredit.errors import InvalidTerms
 from storecredit.policies.gift import Basis, Circumstances, Gift, OncePer
-from storecredit.values import Money
+from storecredit.values import Money, Unit
 
 
 class Named(Protocol):
@@ -18,22 +21,81 @@ class Named(Protocol):
 
 
 _Rule = TypeVar("_Rule", bound=Named)
+_ANY: frozenset[Unit | None] = frozenset()
 
 
-def require_reached(rules: Sequence[_Rule], covers: Callable[[_Rule, _Rule], bool]) -> None:
+def require_reached(
+    rules: Sequence[_Rule],
+    covers: Callable[[_Rule, _Rule], bool],
+    parts: Callable[[_Rule, Sequence[_Rule]], Iterable[_Rule]],
+) -> None:
     """
-    Require that no rule is covered by an earlier one.
+    Require that no rule is covered by earlier ones, one or several together.
 
-    What several rules cover only together is not found.
+    Args:
+        rules: In order.
+
+        covers: Whether the first of two decides wherever the second would.
+
+        parts: A rule as parts of it, such that each of these earlier rules decides in all of a part
+            or in none.
 
     Raises:
         InvalidTerms: One is, and would never decide.
     """
     for place, later in enumerate(rules):
-        for earlier in rules[:place]:
-            if covers(earlier, later):
-                expected = f"a rule that is reached: {earlier.id} decides wherever it holds"
-                raise InvalidTerms("rules", later.id, expected)
+        earlier = rules[:place]
+        alone = next((each.id for each in earlier if covers(each, later)), None)
+        names = [alone] if alone is not None else _together(earlier, parts(later, earlier), covers)
+        if names:
+            who = (
+                names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} together"
+            )
+            decide = "decides" if len(names) == 1 else "decide"
+            raise InvalidTerms(
+                "rules", later.id, f"a rule that is reached: {who} {decide} wherever it holds"
+            )
+
+
+def _together(
+    earlier: Sequence[_Rule], parts: Iterable[_Rule], covers: Callable[[_Rule, _Rule], bool]
+) -> list[str]:
+    """Return the rules that cover all *parts* together, or none where they leave one."""
+    found = dict[str, None]()
+    for part in parts:
+        by = next((each.id for each in earlier if covers(each, part)), None)
+        if by is None:
+            return []
+        found[by] = None
+    return list(found)
+
+
+def singles(values: Sequence[str] | None) -> list[tuple[str, ...] | None]:
+    """Return one of *values* at a time: whoever is in one of them may be in no other."""
+    return [None] if values is None else [(value,) for value in values]
+
+
+def pieces(when: Circumstances, others: Sequence[Circumstances]) -> Iterator[Circumstances]:
+    """Yield *when* as parts of it, so that each of *others* holds in all of a part or in none."""
+    ends = [(when.at_least, when.below)]
+    known = when.below if when.at_least is None else when.at_least
+    if known is not None:
+        limits = (limit for each in others for limit in (each.at_least, each.below))
+        cuts = {limit for limit in limits if limit is not None and limit.unit == known.unit}
+        inner = sorted(
+            cut
+            for cut in cuts
+            if (when.at_least is None or cut > when.at_least)
+            and (when.below is None or cut < when.below)
+        )
+        edges = [when.at_least, *inner, when.below]
+        ends = list(itertools.pairwise(edges))
+    for (at_least, below), segments, channels in itertools.product(
+        ends, singles(when.segments), singles(when.channels)
+    ):
+        yield attrs.evolve(
+            when, at_least=at_least, below=below, segments=segments, channels=channels
+        )
 
 
 def within(narrow: Sequence[str] | None, wide: Sequence[str] | None) -> bool:
@@ -55,15 +117,49 @@ def implies(narrow: Circumstances, wide: Circumstances) -> bool:
     )
 
 
-def always_known(gifts: Iterable[Gift | None], when: Circumstances) -> bool:
-    """Tell whether what *gifts* come to is known wherever *when* holds."""
-    has_total = when.at_least is not None or when.below is not None
+def require_one_unit(gifts: Sequence[Gift | None], when: Circumstances) -> None:
+    """
+    Require that what *gifts* are a part of can be in the currencies of their most, and of *when*.
+
+    Raises:
+        InvalidTerms: Two currencies are asked of one total: the rule could never decide.
+    """
+    for basis, units in _units(gifts, when).items():
+        named = sorted(unit.code for unit in units if unit is not None)
+        if len(named) > 1:
+            asked = " and ".join(named)
+            raise InvalidTerms("at_most", asked, f"in the one currency that the {basis} is in")
+
+
+def always_known(
+    gifts: Iterable[Gift | None], when: Circumstances, theirs: Sequence[Gift | None]
+) -> bool:
+    """
+    Tell whether what *gifts* come to is known wherever *when* holds and *theirs* are known.
+
+    A part of an order or its shipping is known where that is, and is in the currency of the most.
+    """
+    units = _units(theirs, when)
     return all(
         gift is None
         or gift.amount is not None
-        or (gift.of is Basis.ORDER and gift.at_most is None and has_total)
+        or (bool(units[gift.of]) and (gift.at_most is None or gift.at_most.unit in units[gift.of]))
         for gift in gifts
     )
+
+
+def _units(
+    gifts: Sequence[Gift | None], when: Circumstances
+) -> dict[Basis, frozenset[Unit | None]]:
+    """Return the currencies that each total has to be in; None is any, and nothing unknown."""
+    found = dict.fromkeys(Basis, _ANY)
+    bounds = [limit for limit in (when.at_least, when.below) if limit is not None]
+    for basis, most in [
+        *((Basis.ORDER, limit) for limit in bounds),
+        *((gift.of, gift.at_most) for gift in gifts if gift is not None and gift.amount is None),
+    ]:
+        found[basis] |= {None if most is None else most.unit}
+    return found
 
 
 def subject_known(earlier: OncePer, later: OncePer) -> bool:

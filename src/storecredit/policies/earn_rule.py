@@ -1,7 +1,8 @@
 """One rule by which purchases earn points: on what, how many, from when, and for how long (P4)."""
 
 import enum
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final, final
 
@@ -25,7 +26,7 @@ from storecredit.policies.accepting import (
     require_ids,
     segments_or_none,
 )
-from storecredit.policies.covering import require_reached, within
+from storecredit.policies.covering import require_reached, singles, within
 from storecredit.policies.given import tuple_of
 from storecredit.policies.when import Since
 from storecredit.tenders import LineKind
@@ -222,14 +223,14 @@ class EarningPolicy:
     Rules in order: the first that holds for a purchase decides about all of it.
 
     Raises:
-        InvalidTerms: No rules, an id given twice, or a rule that an earlier one never lets decide.
+        InvalidTerms: No rules, an id given twice, or a rule that earlier ones never let decide.
     """
 
     rules: tuple[EarnRule, ...] = attrs.field(converter=_rules)
 
     def __attrs_post_init__(self) -> None:
         require_ids("rules", [rule.id for rule in self.rules])
-        require_reached(self.rules, _covers)
+        require_reached(self.rules, _covers, _parts)
 
 
 def _covers(earlier: EarnRule, later: EarnRule) -> bool:
@@ -239,3 +240,9 @@ def _covers(earlier: EarnRule, later: EarnRule) -> bool:
         and within(later.segments, earlier.segments)
         and within(later.channels, earlier.channels)
     )
+
+
+def _parts(rule: EarnRule, _: Sequence[EarnRule]) -> Iterator[EarnRule]:
+    """Yield *rule* as parts of it, so that each other holds in all of a part or in none."""
+    for segments, channels in itertools.product(singles(rule.segments), singles(rule.channels)):
+        yield attrs.evolve(rule, segments=segments, channels=channels)

@@ -1,8 +1,8 @@
 """Goodwill and incentives: rules in order, the first of which that holds decides what is given (P4)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 import attrs
 
@@ -14,6 +14,8 @@ from storecredit.policies.accepting import require_ids, require_kind, require_on
 from storecredit.policies.covering import (
     always_known,
     implies,
+    pieces,
+    require_one_unit,
     require_reached,
     subject_known,
 )
@@ -58,6 +60,7 @@ class GoodwillRule:
 
     def __attrs_post_init__(self) -> None:
         _require_rule(self.id, self.on, self.because)
+        require_one_unit(_gifts(self), self.when)
         if self.once_per is OncePer.REFERRAL:
             raise InvalidTerms("once_per", "referral", "occasion, order or holder")
 
@@ -73,7 +76,7 @@ class GoodwillPolicy:
     Rules for what went wrong, in order, and how much of it in a time.
 
     Raises:
-        InvalidTerms: No rules, an id given twice, or a rule that an earlier one never lets decide.
+        InvalidTerms: No rules, an id given twice, or a rule that earlier ones never let decide.
     """
 
     rules: tuple[GoodwillRule, ...] = attrs.field(converter=_goodwill_rules)
@@ -81,7 +84,7 @@ class GoodwillPolicy:
 
     def __attrs_post_init__(self) -> None:
         require_ids("rules", [rule.id for rule in self.rules])
-        require_reached(self.rules, _covers)
+        require_reached(self.rules, _covers, _parts)
         require_once([rule.id for rule in self.rules] + [each.id for each in self.ceilings])
 
 
@@ -113,6 +116,7 @@ class IncentiveRule:
 
     def __attrs_post_init__(self) -> None:
         _require_rule(self.id, self.on, self.because)
+        require_one_unit(_gifts(self), self.when)
         if self.gives is None and self.gives_referrer is None:
             raise InvalidTerms("gives", None, "given, or gives_referrer, or both")
         if self.gives_referrer is not None and self.once_per is not OncePer.REFERRAL:
@@ -132,7 +136,7 @@ class IncentivePolicy:
     Rules for what the shop wants, in order, and how much of it in a time.
 
     Raises:
-        InvalidTerms: No rules, an id given twice, or a rule that an earlier one never lets decide.
+        InvalidTerms: No rules, an id given twice, or a rule that earlier ones never let decide.
     """
 
     rules: tuple[IncentiveRule, ...] = attrs.field(converter=_incentive_rules)
@@ -140,21 +144,32 @@ class IncentivePolicy:
 
     def __attrs_post_init__(self) -> None:
         require_ids("rules", [rule.id for rule in self.rules])
-        require_reached(self.rules, _covers)
+        require_reached(self.rules, _covers, _parts)
         require_once([rule.id for rule in self.rules] + [each.id for each in self.ceilings])
+
+
+_Rule = TypeVar("_Rule", GoodwillRule, IncentiveRule)
 
 
 def _covers(earlier: GoodwillRule | IncentiveRule, later: GoodwillRule | IncentiveRule) -> bool:
     """Tell whether *earlier* decides wherever *later* would."""
-    gifts: list[Gift | None] = [earlier.gives]
-    if isinstance(earlier, IncentiveRule):
-        gifts.append(earlier.gives_referrer)
     return (
         earlier.on == later.on
         and subject_known(earlier.once_per, later.once_per)
         and implies(later.when, earlier.when)
-        and always_known(gifts, later.when)
+        and always_known(_gifts(earlier), later.when, _gifts(later))
     )
+
+
+def _gifts(rule: GoodwillRule | IncentiveRule) -> list[Gift | None]:
+    return [rule.gives, rule.gives_referrer] if isinstance(rule, IncentiveRule) else [rule.gives]
+
+
+def _parts(rule: _Rule, earlier: Sequence[_Rule]) -> Iterator[_Rule]:
+    """Yield *rule* as parts of it, so that each of *earlier* holds in all of a part or in none."""
+    others = [each.when for each in earlier if each.on == rule.on]
+    for when in pieces(rule.when, others):
+        yield attrs.evolve(rule, when=when)
 
 
 def _require_rule(name: str, on: str, because: str | None) -> None:

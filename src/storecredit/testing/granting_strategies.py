@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+import attrs
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -137,16 +138,22 @@ def gifts() -> st.SearchStrategy[Gift]:
 @st.composite
 def goodwill_rules(draw: st.DrawFn) -> list[GoodwillRule]:
     """One to four rules about two kinds of thing; some may never be reached."""
-    return [
-        GoodwillRule(
+    found = []
+    for number in range(draw(st.integers(1, 4))):
+        when, gives = draw(circumstances()), draw(gifts())
+        bound = when.below if when.at_least is None else when.at_least
+        if bound is not None and gives.at_most is not None and gives.at_most.unit != bound.unit:
+            # What is asked of an order in one currency is no part of one in another.
+            gives = attrs.evolve(gives, at_most=None)
+        rule = GoodwillRule(
             id=str(number),
             on=draw(st.sampled_from(["late", "broken"])),
-            gives=draw(gifts()),
-            when=draw(circumstances()),
+            gives=gives,
+            when=when,
             once_per=draw(st.sampled_from(["occasion", "order", "holder"])),
         )
-        for number in range(draw(st.integers(1, 4)))
-    ]
+        found.append(rule)
+    return found
 
 
 def occasions() -> st.SearchStrategy[Occasion]:

@@ -212,6 +212,8 @@ PERCENT = Gift(percent=Decimal(5), rounding="down")
         (when(below=eur("5.00")), when(below=eur("4.00"))),
         (when(segments=["a", "b"]), when(segments=["b"])),
         ({"gives": PERCENT}, when(below=eur("4.00"))),
+        ({"gives": attrs.evolve(PERCENT, at_most=eur("1.00"))}, when(below=eur("4.00"))),
+        ({"gives": attrs.evolve(PERCENT, of="shipping")},) * 2,
     ],
 )
 def test_a_rule_that_an_earlier_one_never_lets_decide_is_refused(
@@ -234,7 +236,10 @@ def test_a_rule_that_an_earlier_one_never_lets_decide_is_refused(
         (when(segments=["b"]), when(segments=["a", "b"])),
         (when(channels=["b"]), {}),
         ({"gives": PERCENT}, {}),
-        ({"gives": attrs.evolve(PERCENT, at_most=eur("1.00"))}, when(below=eur("4.00"))),
+        (
+            {"gives": attrs.evolve(PERCENT, at_most=Money.of("1.00", "USD"))},
+            when(below=eur("4.00")),
+        ),
         ({"gives": attrs.evolve(PERCENT, of="shipping")}, when(below=eur("4.00"))),
     ],
 )
@@ -405,3 +410,30 @@ def test_texts_can_be_kept_and_instants_have_a_zone() -> None:
         GrantCeiling(id="", period=Period(days=1), count=1)
     with pytest.raises(NaiveInstant):
         occasion(at=datetime(2026, 3, 1))  # noqa: DTZ001  # that is what is tried
+
+
+def test_a_rule_that_several_leave_nothing_to_is_refused_by_all_their_names() -> None:
+    web, app = (rule(id=name, when=Circumstances(channels=[name])) for name in ("web", "app"))
+    either = rule(id="c", when=Circumstances(channels=["web", "app"], segments=["gold"]))
+    message = "it has to be a rule that is reached: web and app together decide wherever it holds"
+    with pytest.raises(InvalidTerms, match=message):
+        GoodwillPolicy(rules=[web, app, either])
+    GoodwillPolicy(rules=[web, either, app])
+    # Whoever is known to be in no channel is left.
+    GoodwillPolicy(rules=[web, app, rule(id="c")])
+
+
+def test_amounts_side_by_side_cover_what_is_between_them() -> None:
+    low = rule(id="low", when=Circumstances(at_least=eur("5.00"), below=eur("20.00")))
+    high = rule(id="high", when=Circumstances(at_least=eur("20.00")))
+    middle = rule(id="c", when=Circumstances(at_least=eur("10.00"), below=eur("50.00")))
+    with pytest.raises(InvalidTerms, match="low and high together decide"):
+        GoodwillPolicy(rules=[low, high, middle])
+    lower = rule(id="c", when=Circumstances(at_least=eur("4.99"), below=eur("50.00")))
+    GoodwillPolicy(rules=[low, high, lower])
+
+
+def test_a_part_of_an_order_in_two_currencies_is_no_gift() -> None:
+    part = Gift(percent=10, of="order", rounding="down", at_most=Money.of("5.00", "USD"))
+    with pytest.raises(InvalidTerms, match="in the one currency that the order is in"):
+        rule(id="a", gives=part, when=Circumstances(at_least=eur("5.00")))
