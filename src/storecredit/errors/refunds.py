@@ -179,15 +179,14 @@ class ReservedByCase(RefusalError):
     """A refund would take what an open refund case is going to give back (P5)."""
 
     order: str
-    line: str
     cases: tuple[str, ...]
-    """The open cases that have taken some of the line."""
+    """The cases that have taken something of the order and are open."""
 
     def __str__(self) -> str:
         return (
-            f"The refund of order {shown(self.order)} takes of line {shown(self.line)} what is "
-            f"taken by refund case {', '.join(map(shown, self.cases))}. Let the case go its way, or "
-            "deny or cancel it first, and plan again."
+            f"The refund of order {shown(self.order)} takes what is taken by refund case "
+            f"{', '.join(map(shown, self.cases))}. Let the case go its way, or deny or cancel it "
+            "first, and plan again."
         )
 
 

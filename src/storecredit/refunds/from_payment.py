@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, final
 
-from storecredit.errors import InvalidReturn, QuantityExceedsRest, ReservedByCase, ReturnOutdated
+import attrs
+
+from storecredit.errors import InvalidReturn, QuantityExceedsRest, ReturnOutdated
 from storecredit.ledger import Funding
 from storecredit.policies import LineOffer, OfferKind, RefundDecision, ReturnLine
 from storecredit.refunds.accepting import Fraction
@@ -18,6 +20,7 @@ from storecredit.tenders import (
     PlanPart,
     RefundPart,
     RefundPlan,
+    Return,
     TenderKind,
 )
 from storecredit.values import Balance, Currency, Money, Unit
@@ -173,28 +176,34 @@ def check_still_left(
                 )
 
 
-def require_unreserved(payment: Payment, taken: Iterable[Taken], refund: RefundPlan) -> None:
+def with_reserved(payment: Payment, taken: Iterable[Taken]) -> Payment:
     """
-    Require that a refund that is no case's leaves what open cases have taken (P5).
+    Return *payment* as if what open cases have taken were returned already (P5).
 
-    Args:
-        payment: As it is after the refund.
-
-        taken: What cases have taken of its order.
-
-        refund: What has just been returned.
-
-    Raises:
-        ReservedByCase: Less is left of a line than open cases have taken.
+    What any other refund may give back is what is left of that. Cases that have returned something
+    are known by it, and reserve nothing any more.
     """
     done = {returned.id for returned in payment.returns}
-    open_ = tuple(each for each in taken if refund_key_of(each.case) not in done)
-    lines = {part.line for part in refund.parts} | {each.line for each in refund.quantities}
-    of_cases = [each.line for each in open_ if each.line in lines]
-    line = _Rest(payment, open_, cases=True).overdrawn(of_cases)
-    if line is not None:
-        cases = dict.fromkeys(each.case for each in open_ if each.line == line)
-        raise ReservedByCase(payment.order, line, tuple(cases))
+    reserved = [each for each in taken if refund_key_of(each.case) not in done]
+    returns = tuple(
+        Return(
+            id=refund_key_of(each.case),
+            parts=tuple(
+                part
+                for share in each.shares
+                for part in _part(share, share.amount, share.covers, Destination.TENDER)
+            ),
+            quantities=(LineQuantity(each.line, each.pieces),),
+        )
+        for each in reserved
+    )
+    return attrs.evolve(payment, returns=(*payment.returns, *returns)) if returns else payment
+
+
+def reserving(payment: Payment, taken: Iterable[Taken]) -> tuple[str, ...]:
+    """Return the open cases that `with_reserved` counts, each once."""
+    done = {returned.id for returned in payment.returns}
+    return tuple(dict.fromkeys(each.case for each in taken if refund_key_of(each.case) not in done))
 
 
 def refund_plan_of(
@@ -329,11 +338,10 @@ class _Rest:
     What no refund case has taken yet, and no other refund has returned.
 
     A case takes whole pieces, with the fee that is kept of them: what a later case gets of the
-    others is not larger for it. With *cases*, what cases have returned counts, too: *taken* is that
-    of open ones alone.
+    others is not larger for it.
     """
 
-    def __init__(self, payment: Payment, taken: tuple[Taken, ...], *, cases: bool = False) -> None:
+    def __init__(self, payment: Payment, taken: tuple[Taken, ...]) -> None:
         self._payment: Final = payment
         self._pieces: Final = {line.id: line.quantity for line in payment.lines}
         self._gone: Final[dict[_Key, tuple[int, int]]] = {}
@@ -342,7 +350,7 @@ class _Rest:
             for share in each.shares:
                 self._take(share)
         for returned in payment.returns:
-            if returned.id.startswith(CASE_KEYS) and not cases:
+            if returned.id.startswith(CASE_KEYS):
                 continue
             for quantity in returned.quantities:
                 self._pieces[quantity.line] -= quantity.quantity
@@ -369,27 +377,13 @@ class _Rest:
 
     def left(self, paid: "_Paid") -> tuple[Money, Money]:
         """Return what is left of it, in the unit of its tender and in the one that was due."""
-        part = paid.part
-        amount, covers = self._went(paid)
+        part, is_reduction = paid
+        key = (part.tender, part.line, part.lot, part.covers.unit, is_reduction)
+        amount, covers = self._gone.get(key, (0, 0))
         return (
             Money.of_minor(max(part.amount.minor - amount, 0), part.amount.unit),
             Money.of_minor(max(part.covers.minor - covers, 0), part.covers.unit),
         )
-
-    def overdrawn(self, lines: Iterable[str]) -> str | None:
-        """Return the first of *lines* of which more is gone than there was, or None."""
-        for line in lines:
-            every = [paid for of_unit in self.parts_of(line) for paid in of_unit]
-            gone = any(self._went(paid)[1] > paid.part.covers.minor for paid in every)
-            if gone or self._pieces[line] < 0:
-                return line
-        return None
-
-    def _went(self, paid: "_Paid") -> tuple[int, int]:
-        """Return how much of it is gone, in the unit of its tender and in the one that was due."""
-        part, is_reduction = paid
-        key = (part.tender, part.line, part.lot, part.covers.unit, is_reduction)
-        return self._gone.get(key, (0, 0))
 
     def _take(self, part: RefundPart | LineShare) -> None:
         key = (part.tender, part.line, part.lot, part.covers.unit, part.is_reduction)

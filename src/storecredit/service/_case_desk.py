@@ -133,7 +133,7 @@ class CaseDesk:
     ) -> CaseRecord:
         """Return the case with its pieces of the order, and what the record of the payment says."""
         asked = case.decision.request
-        payment = self._payment(tx, case)
+        seen, payment = self._payment(tx, case)
         if asked.order is None:
             self._check_redemptions(tx, case)
             return case
@@ -157,13 +157,16 @@ class CaseDesk:
                 shares = check_lines(case.decision, paid, taken=others)
             after = order.take(case.id, pieces, shares=shares, bought=known)
             case = case.of_checkout(shares)
+            # A refund of the checkout at the same time has to meet this: it looks at what is taken.
+            Desk(self.door, asked.order)._put(tx, payment, version=seen + 1)
         put_taken(tx, self.door.merchant.id, after, version=version + 1)
         return case
 
-    def _payment(self, tx: UnitOfWork, case: CaseRecord) -> PaymentRecord | None:
+    def _payment(self, tx: UnitOfWork, case: CaseRecord) -> tuple[int, PaymentRecord | None]:
+        """Return the payment of the order as it is stored, and its version; None where none is."""
         order = case.decision.request.order
         row = None if order is None else tx.record(self.door.merchant.id, PAYMENT_KIND, order)
-        return None if row is None else PaymentRecord.from_json(row.body)
+        return (0, None) if row is None else (row.version, PaymentRecord.from_json(row.body))
 
     def _check_redemptions(self, tx: UnitOfWork, case: CaseRecord) -> None:
         entries = dict[tuple[str, str], str]()

@@ -1,6 +1,6 @@
 """The desk of a refund: what goes back to lots, new credit, and what is taken back, all at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, final
 
@@ -10,7 +10,10 @@ from storecredit.errors import (
     EarnedChanged,
     GiftCardChanged,
     InvalidTender,
+    QuantityExceedsRest,
+    RefundExceedsPaid,
     RefundNeedsHolder,
+    ReservedByCase,
     UnknownGrant,
     UnknownLot,
 )
@@ -30,7 +33,7 @@ from storecredit.ledger import (
 )
 from storecredit.policies.granted import Earning
 from storecredit.policies.purchase import Returned
-from storecredit.refunds.from_payment import require_unreserved
+from storecredit.refunds.from_payment import reserving, with_reserved
 from storecredit.service._checkout_desk import Desk, Stamp, capture_key
 from storecredit.service._door import Asked
 from storecredit.service._earned_desk import EARNING, Back, EarnedDesk
@@ -38,8 +41,16 @@ from storecredit.service._giving import Grant
 from storecredit.service._taken_pieces import taken_of
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
-from storecredit.tenders import Destination, LineKind, PaymentRecord, RefundPlan, TenderKind
+from storecredit.tenders import (
+    Destination,
+    LineKind,
+    Payment,
+    PaymentRecord,
+    RefundPlan,
+    TenderKind,
+)
 from storecredit.tenders.carrying import restores_of
+from storecredit.tenders.rest import require_left
 from storecredit.values import Balance, Money
 
 
@@ -75,12 +86,45 @@ class RefundDesk:
         def change(tx: UnitOfWork, record: PaymentRecord) -> PaymentRecord:
             after = self.give_back(tx, record, plan, stamp, terms)
             if after is not record:
-                _, order = taken_of(tx, self._desk.door.merchant.id, plan.order)
-                require_unreserved(after.payment, order.taken, plan)
+                self._require_unreserved(tx, record, after)
                 self._issue(tx, after, plan, stamp, terms)
             return after
 
         return self._desk.step(change)
+
+    def plan(self, record: PaymentRecord, planning: Callable[[Payment], RefundPlan]) -> RefundPlan:
+        """
+        Plan a refund of what no open refund case has taken.
+
+        Raises:
+            ReservedByCase: It would only be possible with that.
+            As *planning*.
+        """
+        door = self._desk.door
+        with door.storage.snapshot() as reader:
+            _, order = taken_of(reader, door.merchant.id, record.plan.order)
+        payment = record.payment
+        try:
+            return planning(with_reserved(payment, order.taken))
+        except (QuantityExceedsRest, RefundExceedsPaid):
+            planning(payment)
+            raise ReservedByCase(payment.order, reserving(payment, order.taken)) from None
+
+    def _require_unreserved(
+        self, tx: UnitOfWork, before: PaymentRecord, after: PaymentRecord
+    ) -> None:
+        """
+        Require that the last refund leaves what open refund cases have taken (P5).
+
+        Raises:
+            ReservedByCase: It does not.
+        """
+        _, order = taken_of(tx, self._desk.door.merchant.id, after.plan.order)
+        try:
+            require_left(with_reserved(before.payment, order.taken), after.returns[-1])
+        except (QuantityExceedsRest, RefundExceedsPaid):
+            cases = reserving(before.payment, order.taken)
+            raise ReservedByCase(after.plan.order, cases) from None
 
     def give_back(
         self,

@@ -283,15 +283,21 @@ class Checkout:
         """
         Plan how a refund of what is captured goes back, as stored now. Nothing happens.
 
+        What open refund cases have taken is left to them (P5).
+
         Raises:
             UnknownPayment: The payment is gone.
             PaymentStepRefused: Nothing is captured.
+            ReservedByCase: It would be possible only with what an open refund case has taken.
             As `storecredit.tenders.plan_refund`.
         """
         record = self.reload()
         _require(record, PaymentStep.REFUND)
-        payment = record.payment
-        return plan_refund(payment, request, rules=rules, unspent=unspent, earned=earned)
+
+        def planning(payment: Payment) -> RefundPlan:
+            return plan_refund(payment, request, rules=rules, unspent=unspent, earned=earned)
+
+        return RefundDesk(self._desk).plan(record, planning)
 
     def refund(
         self,

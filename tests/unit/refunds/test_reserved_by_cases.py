@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
-from returns_desk import Returns, a_policy, eur, sold
+from returns_desk import Returns, a_policy, eur, points, sold
 
 from storecredit.errors import QuantityExceedsRest, RefundExceedsPaid, ReservedByCase
 from storecredit.policies import Fee, RefundRule
-from storecredit.tenders import PaymentRecord, RefundItem, RefundRequest
+from storecredit.tenders import (
+    External,
+    Order,
+    PayingRate,
+    PaymentRecord,
+    RefundItem,
+    RefundRequest,
+)
+from storecredit.testing.contract.scene import POINTS
+from storecredit.values import ExchangeRate, Rounding
 
 
 def refund(returns: Returns, asked: Any, *, key: str = "by hand") -> PaymentRecord:
@@ -34,7 +44,7 @@ def test_the_pieces_of_an_open_case_are_not_refunded_otherwise(of_two: Returns) 
     before = of_two.kept()
     with pytest.raises(ReservedByCase) as refused:
         refund(of_two, {"2": 1, "1": 2})
-    assert (refused.value.order, refused.value.line, refused.value.cases) == ("o-1", "1", ("r-1",))
+    assert (refused.value.order, refused.value.cases) == ("o-1", ("r-1",))
     assert of_two.kept() == before
     refund(of_two, {"2": 2, "1": 1})
     case = of_two.credit.refund_case("r-1")
@@ -51,14 +61,51 @@ def test_nor_what_was_paid_for_them(of_two: Returns) -> None:
         refund(of_two, part("1", "0.01"), key="more")
 
 
-def test_credit_that_paid_for_them_stays_reserved_too(returns: Returns) -> None:
-    returns.credit.issue("c-17", eur("12.00"), funding="refund", key="stock")
+def test_a_refund_is_planned_of_what_no_case_has_taken(returns: Returns) -> None:
+    returns.credit.issue("c-17", eur("5.00"), funding="refund", key="one")
+    returns.credit.issue("c-17", eur("7.00"), funding="refund", key="two")
+    returns.paid(sold("1", "20.01", quantity=2))
+    case = returns.requested(*returns.lines({"1": 1}))
+    # Credit first: of the twelve that paid, six are the case's, and half of each lot.
+    refund(returns, {"1": 1})
+    for step in ("approve", "receive", "inspect", "complete"):
+        getattr(case, step)(key=step, actor="bo")
+    payment = returns.credit.checkout("o-1").payment
+    assert payment.returned["EUR"] == payment.paid["EUR"] == eur("20.01")
+    # What the card had paid of the case's piece became credit.
+    assert returns.credit.verify().ok
+
+
+def test_points_that_paid_for_two_lines_are_left_to_the_case_of_one(returns: Returns) -> None:
+    for number, count in enumerate((10, 20)):
+        returns.credit.issue("c-17", points(count), funding="earned", key=f"pts {number}")
+    rate = PayingRate(ExchangeRate(POINTS, "EUR", "0.10", on=date(2026, 1, 1)), Rounding.HALF_UP)
+    returns.credit.issue("c-17", eur("1.00"), funding="refund", key="euros")
+    order = Order("o-1", [sold("1", "2.00"), sold("2", "1.00")])
+    tenders = [returns.credit.tender("points", "c-17", POINTS, rate=rate), External("card")]
+    checkout = returns.credit.begin_checkout(
+        returns.credit.plan_payment(order, tenders), key="begin"
+    )
+    checkout.complete(key="paid")
+    case = returns.requested(*returns.credit.return_lines("o-1", {"2": 1}, unit="EUR"))
+    refund(returns, {"1": 1})
+    for step in ("approve", "receive", "inspect", "complete"):
+        getattr(case, step)(key=step, actor="bo")
+    assert returns.has(unit="PTS") == points(30)
+
+
+def test_a_plan_from_before_the_case_is_refused(returns: Returns) -> None:
     returns.paid(sold("1", "20.00", quantity=2))
-    returns.requested(*returns.lines({"1": 1}))
-    # Credit first: all twelve of it would go, and six are the case's.
-    with pytest.raises(ReservedByCase):
-        refund(returns, part("1", "10.00"))
-    refund(returns, part("1", "6.00"))
+    checkout = returns.credit.checkout("o-1")
+    plan = checkout.plan_refund(RefundRequest.of_lines({"1": 2}))
+    returns.requested(*returns.lines({"1": 1}), kind="money")
+    before = returns.kept()
+    with pytest.raises(ReservedByCase, match="'r-1'"):
+        checkout.refund(plan, key="by hand")
+    assert returns.kept() == before
+    # What is too much anyway is told as ever.
+    with pytest.raises(QuantityExceedsRest):
+        checkout.plan_refund(RefundRequest.of_lines({"1": 3}))
 
 
 @pytest.mark.parametrize("step", ["cancel", "deny"])
