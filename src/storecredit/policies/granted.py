@@ -80,6 +80,8 @@ class Earning:
     """What an order earned, and what went again."""
 
     decision: EarnDecision
+    given: Money | None = None
+    """The points that were given: a ceiling of the merchant's may have kept some back (A11)."""
     entry: str | None = None
     """The entry that issued the points; None where there were none."""
     lot: str | None = None
@@ -96,7 +98,7 @@ class Earning:
     @property
     def points(self) -> Money | None:
         """The points that were given; None for none."""
-        return self.decision.points
+        return self.decision.points if self.given is None else self.given
 
     @property
     def removed(self) -> Money | None:
@@ -121,8 +123,11 @@ class Earning:
         Raises:
             InvalidOrder: More comes back than is kept, or there is no such line.
         """
-        kept = self.kept
-        return self.decision.going(kept, kept.less(returned), removed=self.removed)
+        kept, gone, decided = self.kept, self.removed, self.decision.points
+        if gone is not None and decided is not None and self.points is not None:
+            # What was kept back need not go.
+            gone += decided - self.points
+        return self.decision.going(kept, kept.less(returned), removed=gone)
 
     def removal(self, key: str) -> Removal | None:
         """Return what the return with that key removed, or None."""

@@ -99,6 +99,11 @@ class EarnedDesk:
             raise UnknownGrant(EARNING, self._order)
         self.put(tx, self.remove(tx, known, back, asked), version=version + 1)
 
+    def unclaimed(self, reader: Reader, known: Earning, carried: Carried) -> int:
+        """Return how many of the points are spent and were never missing, in minor units."""
+        spent = GrantDesk(self._door, EARNING, self._order).spent(reader, carried)
+        return max(spent - (0 if known.short is None else known.short.minor), 0)
+
     def remove(
         self,
         tx: UnitOfWork,
@@ -153,7 +158,7 @@ class EarnedDesk:
             amount=points - short,
             shortfall=rule.shortfall,
             carried=carried.names,
-            spent=max(unclaimed(known, carried) - short.minor, 0),
+            spent=max(self.unclaimed(tx, known, carried) - short.minor, 0),
         )
         receipt = GrantDesk(self._door, EARNING, self._order).do(
             tx, carried.account.id, asked(command)
@@ -163,8 +168,3 @@ class EarnedDesk:
             short=short + receipt.shortfall,
             entry=receipt.entry_id if receipt.changed else None,
         )
-
-
-def unclaimed(known: Earning, carried: Carried) -> int:
-    """Return how many of the points are spent and were never missing from a return, in minor units."""
-    return max(carried.spent - (0 if known.short is None else known.short.minor), 0)

@@ -205,6 +205,28 @@ class GrantDesk:
         """Tell whether *account* is *now*, or was merged into it."""
         return self.door._survivor(reader, account).id == now.id
 
+    def spent(self, reader: Reader, carried: "Carried") -> int:
+        """
+        Return what of a lot is neither left nor gone otherwise, whatever lots carried it (A7, A17).
+
+        What has expired or was revoked in lots that are used up by now is not spent: where any may
+        be, all lots of the accounts on the way are looked at.
+        """
+        if not carried.spent:
+            return 0
+        lots = {carried.granted.id: carried.granted}
+        name: AccountId | None = account_of(carried.granted.id)
+        while name is not None:
+            whole = reader.whole(self.door.merchant.id, name)
+            every = () if whole is None else tuple(whole.lots.values())
+            known = 0
+            while known < len(lots):
+                known = len(lots)
+                lots.update({each.id: each for each in every if each.origin in lots})
+            name = None if whole is None else whole.merged_into
+        gone = sum(lot.remaining + lot.expired + lot.revoked for lot in lots.values())
+        return max(carried.granted.amount - gone, 0)
+
     def do(self, tx: UnitOfWork, account_id: AccountId, asked: Asked) -> Receipt:
         """
         Carry out a command on the account with that id.
@@ -243,7 +265,7 @@ class Carried:
 
     @property
     def spent(self) -> int:
-        """What is neither left nor gone otherwise."""
+        """What may be spent at most: what has expired in lots that are used up is in it, too."""
         every = {lot.id: lot for lot in (self.granted, *self.lots)}.values()
         gone = sum(lot.remaining + lot.expired + lot.revoked for lot in every)
         return max(self.granted.amount - gone, 0)

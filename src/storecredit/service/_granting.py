@@ -13,7 +13,7 @@ from storecredit.policies.granted import Earning, Granted
 from storecredit.policies.purchase import Purchase, Returned, as_returned
 from storecredit.service._checkout_desk import require_step_key
 from storecredit.service._door import Asked
-from storecredit.service._earned_desk import EARNING, Back, EarnedDesk, unclaimed
+from storecredit.service._earned_desk import EARNING, Back, EarnedDesk
 from storecredit.service._giving import Giving
 from storecredit.service._grant_desk import Body, GrantDesk, GrantStamp, grant_key
 from storecredit.service._tallies import Tallies
@@ -248,10 +248,13 @@ class Granting(Giving):
             return None
         unit = going[0].amount.unit
         due, at = sum(each.amount.minor for each in going), self._instant(None)
+        desk = EarnedDesk(self, order)
         with self.storage.snapshot() as reader:
-            carried = EarnedDesk(self, order).now(reader, LotId(known.lot))
-        free = sum(lot.free for lot in carried.lots if not lot.is_expired(at))
-        missing = min(max(due - free, 0), unclaimed(known, carried))
+            carried = desk.now(reader, LotId(known.lot))
+            free = sum(lot.free for lot in carried.lots if not lot.is_expired(at))
+            missing = max(due - free, 0)
+            if missing:
+                missing = min(missing, desk.unclaimed(reader, known, carried))
         return Earned(
             lines=going,
             reachable=Money.of_minor(max(free, due - missing), unit),
@@ -273,7 +276,7 @@ class Granting(Giving):
         )
         key = grant_key("earn", decision.purchase.order, "0")
         given = desk.issue(tx, lot, stamp, key, effective=decision.effective)
-        return Earning(decision=decision, entry=given.entry, lot=given.lot)
+        return Earning(decision=decision, given=given.given, entry=given.entry, lot=given.lot)
 
 
 def _require_same(order: str, first: Purchase, now: Purchase) -> None:

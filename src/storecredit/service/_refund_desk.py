@@ -10,6 +10,7 @@ from storecredit.errors import (
     EarnedChanged,
     GiftCardChanged,
     InvalidTender,
+    KeyReused,
     QuantityExceedsRest,
     RefundExceedsPaid,
     RefundNeedsHolder,
@@ -38,6 +39,7 @@ from storecredit.service._checkout_desk import Desk, Stamp, capture_key
 from storecredit.service._door import Asked
 from storecredit.service._earned_desk import EARNING, Back, EarnedDesk
 from storecredit.service._giving import Grant
+from storecredit.service._grant_desk import Carried, GrantDesk
 from storecredit.service._taken_pieces import taken_of
 from storecredit.service.receipts import Receipt
 from storecredit.storage.protocols import UnitOfWork
@@ -136,11 +138,15 @@ class RefundDesk:
     ) -> PaymentRecord:
         """Record the refund, and let the ledger do all of it but to issue new credit."""
         after = record.refund(plan, key=stamp.key)
+        if after is record and terms.returned is not None:
+            self._require_same_return(tx, plan, stamp.key, terms.returned)
         if after is not record:
             earned = EarnedDesk(self._desk.door, plan.order)
             asks = bool(plan.taken_back) or terms.returned is not None
             version, earning = earned.read(tx) if asks else (0, None)
             _require_named(record, plan, terms, earning)
+            if earning is not None and earning.lot is not None and terms.earned_lot is not None:
+                _require_apart(terms.earned_lot, earned.now(tx, LotId(earning.lot)))
             tx.lock(sorted(self._accounts(tx, after, terms, earning)))
             self._take_gift_cards(tx, plan, stamp, terms)
             if terms.returned is None:
@@ -249,9 +255,25 @@ class RefundDesk:
         command: Command = Revoke(lot=lot, amount=amount)
         if carried.account.id != account_of(lot):
             # The holder was merged into another, who has them now (A17).
-            command = Reclaim(lot=lot, amount=amount, carried=carried.names, spent=carried.spent)
+            spent = GrantDesk(self._desk.door, EARNING, plan.order).spent(tx, carried)
+            command = Reclaim(lot=lot, amount=amount, carried=carried.names, spent=spent)
         asked = stamp.asked(command, "earned")
         self._desk.do(tx, carried.account.id, asked, unknown=UnknownLot(lot))
+
+    def _require_same_return(
+        self, tx: UnitOfWork, plan: RefundPlan, key: str, returned: tuple[Returned, ...]
+    ) -> None:
+        """
+        Require that a repeat says that the same comes back as the first time (A12).
+
+        Raises:
+            KeyReused: It says otherwise.
+        """
+        _, earning = EarnedDesk(self._desk.door, plan.order).read(tx)
+        removal = None if earning is None else earning.removal(f"~refund:{key}")
+        first = None if removal is None else removal.returned
+        if first != returned:
+            raise KeyReused(key, "returned", first, returned)
 
     def _on_lot(self, tx: UnitOfWork, lot: LotId, asked: Asked) -> Receipt:
         return self._desk.do(tx, account_of(lot), asked, unknown=UnknownLot(lot))
@@ -270,6 +292,9 @@ class RefundDesk:
                 raise GiftCardChanged(
                     plan.order, line, planned[receipt.amount.unit], receipt.amount
                 )
+
+
+_BY_RECORD: Final = "what comes back: the order's points are kept on record by it"
 
 
 def _reached(plan: RefundPlan) -> Money | None:
@@ -307,12 +332,21 @@ def _require_named(
         raise InvalidTender("earned_lot", terms.earned_lot, "None where returned is given")
     if terms.returned is None and plan.taken_back and earning is not None:
         # Points that it has not given may be taken of their own lot.
-        if terms.earned_lot is None or terms.earned_lot == earning.lot:
-            raise InvalidTender(
-                "returned", None, "what comes back: the order's points are kept on record by it"
-            )
+        if terms.earned_lot is None:
+            raise InvalidTender("returned", None, _BY_RECORD)
     elif terms.returned is None and _reached(plan) is not None and terms.earned_lot is None:
         raise InvalidTender("earned_lot", None, "the lot of the points that the plan takes back")
+
+
+def _require_apart(lot: LotId, earned: Carried) -> None:
+    """
+    Require that *lot* holds none of the points that are worked through their record alone.
+
+    Raises:
+        InvalidTender: It does.
+    """
+    if lot in {earned.granted.id, *earned.names}:
+        raise InvalidTender("returned", None, _BY_RECORD)
 
 
 def _require_due(plan: RefundPlan, earning: Earning, returned: tuple[Returned, ...]) -> None:

@@ -215,7 +215,7 @@ class ToppingUp(Giving):
             known.decision,
             left=left,
             bonus_left=Money.of_minor(bonus.left(now), zero.unit),
-            bonus_spent=Money.of_minor(bonus.spent, zero.unit),
+            bonus_spent=Money.of_minor(desk.spent(tx, bonus), zero.unit),
         )
         if refund.revoked.is_positive:
             command = Reclaim(lot=bonus.granted.id, amount=refund.revoked, carried=bonus.names)

@@ -355,6 +355,7 @@ class Checkout:
             RefundExceedsPaid, QuantityExceedsRest: The plan was made before another refund.
             InvalidTender: The lot of a gift card is not named; or it is said by neither or both of
                 *returned* and *earned_lot* which points go, or by the wrong one.
+            KeyReused: A repeat says that something else is *returned*.
             GiftCardChanged: A gift card was used since the plan was made.
             UnknownGrant: There is something *returned*, and the order never earned.
             InvalidOrder: More of the purchase comes back than is kept, or there is no such line.

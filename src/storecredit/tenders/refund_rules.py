@@ -183,5 +183,9 @@ class Earned:
         unit = self.reachable.unit
         if any(each.amount.unit != unit for each in self.lines):
             raise InvalidTender("earned", unit.code, "in one unit")
+        if self.rate is not None and not isinstance(self.rate, PayingRate):
+            raise InvalidTender("earned.rate", self.rate, "a PayingRate")
+        if type(self.in_full) is not bool:
+            raise InvalidTender("earned.in_full", self.in_full, "True or False")
         if self.rate is not None and self.rate.unit != unit:
             raise InvalidTender("earned.rate", self.rate.unit.code, f"for {unit.code}")

@@ -5,6 +5,7 @@ from typing import Final, final
 
 import attrs
 
+from storecredit.errors import InvalidTender
 from storecredit.ledger.terms import Funding
 from storecredit.tenders.asking import Asked, is_gift_card
 from storecredit.tenders.clawing import claw_back
@@ -52,16 +53,19 @@ def plan_refund(
         unspent: For lines that are gift cards, what is left on them, in the units they were bought in:
             no more comes back (A7). What is not named has nothing left.
 
-        earned: Points that the order earned, to be taken back in proportion.
+        earned: Points that the order earned, to be taken back in proportion or in full.
 
     Raises:
         UnknownOrderLine: The payment has no such line.
         QuantityExceedsRest: More pieces than have not come back yet.
         RefundExceedsPaid: More than was paid and not returned, and the rules refuse that.
         UnknownTender: A tender named by hand did not pay.
-        InvalidTender: The amounts by hand are not what is refunded.
+        InvalidTender: The amounts by hand are not what is refunded, or what is earned is another
+            thing.
         ArgumentRefused: What is unspent is no money.
     """
+    if earned is not None and not isinstance(earned, Earned):
+        raise InvalidTender("earned", earned, "an Earned, as from StoreCredit.earned()")
     asked = Asked(payment, rules.beyond, {} if unspent is None else unspent)
     for item in request.items:
         asked.add_item(item)

@@ -12,17 +12,21 @@ from storecredit.errors import (
     InvalidOrder,
     InvalidTender,
     InvalidTerms,
+    KeyReused,
     LotExhausted,
     LotHeld,
     ReasonAndActorRequired,
     UnknownGrant,
 )
+from storecredit.ledger import Ceiling
 from storecredit.policies import (
     EarnDecision,
     Earning,
     EarningPolicy,
     EarnRule,
     PolicyVersion,
+    Purchase,
+    PurchaseLine,
     Returned,
     earn,
     purchase_of,
@@ -324,3 +328,83 @@ def test_what_comes_back_is_read_from_the_refund(counter) -> None:
     assert sum(each.amount.minor for each in found) == 300
     assert [each.credit for each in found] == [each.amount for each in found]
     assert returned_of(some, checkout.record.plan, unit=PTS) == ()
+
+
+def test_what_expired_in_a_lot_that_is_used_up_by_now_is_not_missing(counter) -> None:
+    checkout = counter.paid("30.00", tenders=[CARD])
+    counter.credit.earn(decided(checkout, expires=Period(days=10)))
+    counter.credit.merge("c-17", "eve", key="one", **ANN)
+    counter.shop.clock.forward(days=10)
+    counter.credit.expire_due()
+    # Nobody has spent any of them.
+    going = counter.credit.earned("o-1", back("1", "30.00"))
+    assert (going.reachable, len(going.lines)) == (pts(30), 1)
+    known = counter.credit.remove_earned("o-1", back("1", "30.00"), key="r", **ANN)
+    assert (known.removed, known.short) == (pts(30), pts(0))
+
+
+def test_points_that_came_back_into_a_lot_and_were_taken_are_not_missing(counter) -> None:
+    checkout = counter.paid("15.00", "15.00", "20.00", tenders=[CARD])
+    counter.credit.earn(decided(checkout, expires=Period(days=10)))
+    spent = counter.credit.redeem("c-17", pts(8), key="spent")
+    counter.shop.clock.forward(days=10)
+    counter.credit.restore(spent.entry_id, expired="grace", key="back")
+    counter.credit.remove_earned("o-1", back("1", "15.00"), key="r1", **ANN)
+    plan = planned(counter, checkout, back("3", "20.00"), lines=["3"])
+    assert plan.missing is None
+    checkout.refund(plan, key="r2", returned=back("3", "20.00"), **ANN)
+    assert counter.credit.earning("o-1").short == pts(0)
+
+
+def test_a11_points_that_a_ceiling_kept_back_need_not_go(counter) -> None:
+    credit = counter.shop.open("small", units=(PTS,), ceilings=[Ceiling(pts(30), "up_to")])
+    rule = EarnRule(id="all", per=usd("10.00"), points=10)
+    lines = [PurchaseLine(id=name, amount=usd("25.00")) for name in ("1", "2")]
+    purchase = Purchase(order="o-1", holder="c-17", lines=lines, at=counter.shop.clock())
+    policy, named = EarningPolicy(rules=[rule]), PolicyVersion("points", "1")
+    known = credit.earn(earn(policy, purchase, named=named, units=[PTS]))
+    assert (known.decision.points, known.points) == (pts(50), pts(30))
+    # What is kept earns 30, and 30 are there.
+    known = credit.remove_earned("o-1", back("1", "15.00"), key="r1", **ANN)
+    assert known.removed == pts(0)
+    known = credit.remove_earned("o-1", back("2", "25.00"), key="r2", **ANN)
+    assert (known.removed, known.short) == (pts(20), pts(0))
+    assert credit.account("c-17", PTS).available == pts(10)
+
+
+def test_a_lot_that_carries_them_after_a_merger_is_worked_by_the_record_too(counter) -> None:
+    checkout = counter.paid("15.00", "15.00", "20.00", tenders=[CARD])
+    counter.credit.earn(decided(checkout))
+    plan = planned(counter, checkout, back("1", "15.00"))
+    counter.credit.merge("c-17", "eve", key="one", **ANN)
+    (carrier,) = counter.credit.account("eve", PTS).lots
+    with counter.refuses(InvalidTender) as refused:
+        checkout.refund(plan, key="r", earned_lot=carrier.id, **ANN)
+    assert refused.error.field == "returned"
+
+
+def test_a12_a_repeat_has_to_say_that_the_same_comes_back(counter, earning) -> None:
+    checkout, _ = earning
+    plan = planned(counter, checkout, back("1", "15.00"))
+    checkout.refund(plan, key="r", returned=back("1", "15.00"), **ANN)
+    for other in ([], back("1", "14.99"), back("2", "15.00")):
+        with counter.refuses(KeyReused) as refused:
+            checkout.refund(plan, key="r", returned=other, **ANN)
+        assert refused.error.field == "returned"
+    checkout.refund(plan, key="r", returned=back("1", "15.00"))
+    plain = checkout.plan_refund(RefundRequest.of_lines(["2"]), rules=RULES)
+    checkout.refund(plain, key="plain")
+    with counter.refuses(KeyReused):
+        checkout.refund(plain, key="plain", returned=back("2", "15.00"), **ANN)
+
+
+def test_what_is_no_rate_and_no_earned_is_refused(counter, earning) -> None:
+    checkout, _ = earning
+    for rate in (1, "x", ExchangeRate(PTS, "USD", "0.01", on=dt.date(2026, 1, 1))):
+        with counter.refuses(InvalidTender):
+            counter.credit.earned("o-1", back("1", "15.00"), rate=rate)
+    for wrong in (1, "x", [LineAmount("1", pts(1))]):
+        with counter.refuses(InvalidTender):
+            checkout.plan_refund(RefundRequest.of_lines(["1"]), earned=wrong)
+    with counter.refuses(InvalidTender):
+        Earned(lines=[], reachable=pts(1), in_full="no")  # type: ignore[arg-type]  # what is tried
