@@ -8,10 +8,8 @@ import attrs
 
 from storecredit.claims import RANDOM_BYTES, claim_id, code_holder, make_code
 from storecredit.errors import (
-    ApprovalNeeded,
     CaseNeedsHolder,
     InvalidReturn,
-    LimitReached,
 )
 from storecredit.ledger import (
     AccountId,
@@ -30,10 +28,10 @@ from storecredit.ledger import (
     request_of,
     unit_of,
 )
-from storecredit.policies import CreditLot, Limit, LimitOn, RefundDecision, Returned
-from storecredit.refunds import CaseRecord, GivenCredit, Redemption, StepBy, TallyBook
+from storecredit.policies import CreditLot, LimitOn, RefundDecision, Returned
+from storecredit.refunds import CaseRecord, GivenCredit, Redemption, StepBy
 from storecredit.refunds.from_payment import refund_key_of, refund_plan_of
-from storecredit.refunds.tallies import over_limits
+from storecredit.service._case_limits import CaseLimits
 from storecredit.service._checkout_desk import Desk, Stamp
 from storecredit.service._claiming import Claiming
 from storecredit.service._door import Asked
@@ -41,10 +39,9 @@ from storecredit.service._earned_desk import Back, EarnedDesk
 from storecredit.service._giving import Grant
 from storecredit.service._grant_desk import Carried, GrantDesk
 from storecredit.service._refund_desk import RefundDesk, RefundTerms
-from storecredit.service._tally_records import Counted, binding_refunds, put_tally, read_tally
 from storecredit.service.codes import IssuedCode
 from storecredit.service.receipts import Receipt
-from storecredit.storage.protocols import Reader, UnitOfWork
+from storecredit.storage.protocols import UnitOfWork
 from storecredit.tenders import (
     Destination,
     ExternalRefund,
@@ -60,9 +57,6 @@ CASE_KIND: Final = "refund-case"
 NO_CHECKOUT: Final = "external"
 """The tender of an external refund where no checkout knows the tenders."""
 _DIGITS: Final = 24
-
-_Book = tuple[Counted, int, TallyBook]
-"""What a tally counts, and its version and content as they were read."""
 
 
 @final
@@ -96,6 +90,7 @@ class CaseGiving:
         self._case: Final = case
         self._by: Final = by
         self._context: Final = context
+        self._limits: Final = CaseLimits(door, case, by)
         self.code: IssuedCode | None = None
         """The claim code that a guest got in this very step; it is shown once (A15)."""
 
@@ -111,9 +106,9 @@ class CaseGiving:
             points.take(tx, back, lambda command: self._asked(command, self._key("points")))
         if case.gives_at_once and case.given:
             # It was checked when it was given, and counts in the period of that time.
-            self._count_again(tx, case, dict(final_.offer.counted))
+            self._limits.count_again(tx, case, dict(final_.offer.counted))
         else:
-            self.check_and_count(tx, case, final_)
+            self._limits.check_and_count(tx, case, final_)
         if case.is_of_checkout:
             instructions = self._through_payment(tx, case, final_, terms)
         else:
@@ -124,7 +119,7 @@ class CaseGiving:
     def at_once(self, tx: UnitOfWork, case: CaseRecord, terms: CaseTerms) -> CaseRecord:
         """Give the credit of *case* before its goods are back."""
         self._lock(tx, case)
-        self.check_and_count(tx, case, case.final)
+        self._limits.check_and_count(tx, case, case.final)
         return self.settle_credit(tx, case, case.final.lots, terms)
 
     def take_back(self, tx: UnitOfWork, case: CaseRecord, terms: CaseTerms) -> CaseRecord:
@@ -133,7 +128,7 @@ class CaseGiving:
             return case
         self._lock(tx, case)
         after = self.settle_credit(tx, case, (), terms)
-        self._count_again(tx, case, _kept(after))
+        self._limits.count_again(tx, case, _kept(after))
         return after
 
     # Credit
@@ -346,62 +341,6 @@ class CaseGiving:
             asked = self._asked(command, self._key(f"restore:{number}"))
             self._door._restore_in(tx, command, asked)
 
-    # Limits
-
-    def check_and_count(self, tx: UnitOfWork, case: CaseRecord, final_: RefundDecision) -> None:
-        """
-        Check the limits of the decision against what was done meanwhile, and count it (P3).
-
-        Raises:
-            LimitReached: One that refuses, or cuts a bonus, has less left.
-            ApprovalNeeded: One asks for the approval of somebody else.
-        """
-        decision = case.decision
-        books = self._books(tx, decision)
-        tallies = [book.tally(limit, self._by.at, without=case.id) for limit, (_, _, book) in books]
-        to_approve, others = over_limits(decision, final_.offer, tallies)
-        if others:
-            raise LimitReached(case.id, others)
-        if to_approve and not case.approved_by:
-            raise ApprovalNeeded(case.id, to_approve, None)
-        self._count(tx, books, dict(final_.offer.counted))
-
-    def _count_again(self, tx: UnitOfWork, case: CaseRecord, counted: dict[LimitOn, Money]) -> None:
-        """Count what is left of what was counted before; what no period holds any more is over."""
-        books = [
-            each
-            for each in self._books(tx, case.decision)
-            if any(tallied.case == case.id for tallied in each[1][2].entries)
-        ]
-        self._count(tx, books, counted)
-
-    def _books(self, tx: Reader, decision: RefundDecision) -> list[tuple[Limit, _Book]]:
-        """Return the books of the limits that bind: each is read once, and counted as it was read."""
-        found = []
-        for limit, counted in binding_refunds(
-            self._door,
-            tx,
-            decision.policy.name,
-            decision.limits,
-            holder=decision.request.holder,
-            agent=decision.agent,
-        ):
-            version, book = read_tally(tx, self._merchant, TallyBook, counted)
-            found.append((limit, (counted, version, book)))
-        return found
-
-    def _count(
-        self,
-        tx: UnitOfWork,
-        books: list[tuple[Limit, _Book]],
-        counted: dict[LimitOn, Money],
-    ) -> None:
-        """Count; whoever has counted since the books were read makes this step begin anew."""
-        for limit, (of, version, book) in books:
-            after = book.count(limit, self._case, counted[limit.on], self._by.at)
-            if after != book:
-                put_tally(tx, self._merchant, of, after, version=version + 1)
-
     # Below
 
     def _points(self, case: CaseRecord) -> EarnedDesk:
@@ -413,6 +352,7 @@ class CaseGiving:
 
     def _lock(self, tx: UnitOfWork, case: CaseRecord, others: Iterable[AccountId] = ()) -> None:
         """Lock the accounts that are known to change, *others* too, in their order (S1)."""
+        self._limits.hold_still(tx, case.decision)
         found = {*others, *(account_of(each.lot) for each in case.given)}
         found |= {account_of(each.entry) for each in case.redemptions}
         found |= {account_of(each.lot) for each in case.shares if each.lot is not None}

@@ -46,3 +46,8 @@ def rename_cases(tx: UnitOfWork, merchant: str, holder: str, pseudonym: str) -> 
     # At the end: a case that has counted since it was read is no longer as it was read.
     follow_name(tx, merchant, holder, pseudonym)
     return found
+
+
+def has_cases(tx: UnitOfWork, merchant: str, holder: str) -> bool:
+    """Tell whether there is a refund case of *holder*."""
+    return bool(tx.records(merchant, CASE_KIND, reference=("holder", holder), limit=1))

@@ -259,6 +259,7 @@ class ClaimDesk:
         own = looked.own or door._new_wallet(str(self._shown.holder))
         target = door._surviving(tx, own)
         ends = {each.id: account_id(target.id, each.unit.code) for each in looked.accounts}
+        self._hold_still(tx, claim, looked)
         tx.lock(sorted({*ends, *ends.values()}))
         decided: list[tuple[TransferReceipt, list[Change]]] = []
         for seen in looked.accounts:
@@ -282,6 +283,21 @@ class ClaimDesk:
         )
         tx.put(record_of(merchant, claim.take(fact), version=row.version + 1))
         return receipts
+
+    def _hold_still(self, tx: UnitOfWork, claim: Claim, looked: Looked) -> None:
+        """
+        Let nobody open another account of the code until this is committed.
+
+        Raises:
+            ConcurrentChange: Somebody has, or has claimed it, since it was looked at.
+        """
+        bearer = tx.wallet_by_id(self._merchant, wallet_of(claim.account))
+        if bearer is None or bearer.merged_into is not None:
+            raise ConcurrentChange(claim.account, 0)
+        tx.replace_wallet(bearer)
+        now = {account.id for account in tx.accounts_of(self._merchant, bearer.id)}
+        if now != {account.id for account in looked.accounts}:
+            raise ConcurrentChange(claim.account, 0)
 
     def _decide(
         self, tx: UnitOfWork, seen: Account, target: Wallet, asked: Asked

@@ -21,9 +21,10 @@ from storecredit.ledger import (
     require_text,
     wallet_of,
 )
-from storecredit.service._case_names import rename_cases
+from storecredit.service._case_names import has_cases, rename_cases
 from storecredit.service._claim_desk import rename_reservations
 from storecredit.service._door import Asked, Door, Loaded, require_batch
+from storecredit.service._tally_records import has_tallies
 from storecredit.service.sweeps import Sweep
 from storecredit.service.verification import Anchor, Verification, verify_account
 from storecredit.storage.protocols import UnitOfWork
@@ -152,16 +153,24 @@ class Keeping(Door):
         require_registered("pseudonym", require_text("pseudonym", pseudonym))
 
         def work(tx: UnitOfWork) -> None:
-            wallet = tx.wallet(self.merchant.id, holder)
-            reserved = rename_reservations(tx, self.merchant.id, holder, pseudonym)
-            cases = rename_cases(tx, self.merchant.id, holder, pseudonym)
-            if wallet is None and (reserved or cases):
-                return
-            if wallet is None:
+            merchant = self.merchant.id
+            wallet = tx.wallet(merchant, holder)
+            if wallet is not None:
+                # Nobody merges the holder, or counts for him, until he has the new name.
+                tx.replace_wallet(wallet)
+            taken = pseudonym != holder and (
+                tx.wallet(merchant, pseudonym) is not None
+                or has_cases(tx, merchant, pseudonym)
+                or has_tallies(tx, merchant, pseudonym)
+            )
+            reserved = rename_reservations(tx, merchant, holder, pseudonym)
+            cases = rename_cases(tx, merchant, holder, pseudonym)
+            if wallet is None and not (reserved or cases):
                 raise InvalidTerms("holder", holder, "a holder with an account")
-            if pseudonym != holder and tx.wallet(self.merchant.id, pseudonym) is not None:
+            if taken:
                 raise InvalidTerms("pseudonym", pseudonym, "a name that no holder has")
-            tx.replace_wallet(attrs.evolve(wallet, holder=pseudonym))
+            if wallet is not None:
+                tx.replace_wallet(attrs.evolve(wallet, holder=pseudonym))
 
         self._write(work)
 

@@ -43,7 +43,7 @@ from storecredit.ledger import (
 )
 from storecredit.service._door import Asked, Loaded
 from storecredit.service._pairing import Pair, Pairing, rate_for
-from storecredit.service._tally_records import follow_merger
+from storecredit.service._tally_records import follow_merger, has_tallies
 from storecredit.service.about import About
 from storecredit.service.receipts import TransferReceipt
 from storecredit.storage.protocols import Reader, UnitOfWork, Wallet
@@ -231,8 +231,9 @@ class Moving(Pairing):
         keys that *holder* used before are still answered.
 
         Returns:
-            A receipt for each account that was moved. An unknown holder has none, and nothing is
-            remembered of the merger: merge again once something was issued.
+            A receipt for each account that was moved. An unknown holder has none; where no limit
+            has counted anything for him either, nothing is remembered of the merger: merge again
+            once something was issued.
 
         Raises:
             InvalidKey, InvalidText: The request.
@@ -255,7 +256,14 @@ class Moving(Pairing):
         def work(tx: UnitOfWork) -> tuple[TransferReceipt, ...]:
             source = tx.wallet(self.merchant.id, holder)
             if source is None:
-                return ()
+                if not has_tallies(tx, self.merchant.id, holder):
+                    return ()
+                # Nothing but money was ever refunded to him: what limits have counted moves on.
+                source = self._new_wallet(holder)
+                tx.add_wallet(source)
+            else:
+                # Nobody opens an account of his, renames or merges him meanwhile.
+                tx.replace_wallet(source)
             found_by = tx.wallet(self.merchant.id, into)
             opens = found_by is None
             found_by = found_by or self._new_wallet(into)
@@ -267,6 +275,8 @@ class Moving(Pairing):
                 if first is not None:
                     check_repeat(first, again.command, again.request, again.context)
             target = self._target(tx, source, found_by)
+            if not opens:
+                tx.replace_wallet(target)
             names = [account_id(target.id, account.unit.code) for account in accounts]
             tx.lock(sorted([*names, *(account.id for account in accounts)]))
             if opens:

@@ -64,18 +64,20 @@ class Tallies:
         """
         found = []
         before: dict[tuple[str, str], list[Money]] = {}
+        who_of = {lot.holder: self._who(lot.holder) for lot in lots if self._ceilings}
         for lot in lots:
             allowed, by = lot.amount, None
             for ceiling in self._ceilings:
-                who = lot.holder if ceiling.per is LimitPer.HOLDER else self._agent
+                who = who_of[lot.holder] if ceiling.per is LimitPer.HOLDER else self._agent
                 if who is None:
                     continue
                 earlier = before.setdefault((ceiling.id, who), [])
-                left = self._left(ceiling, lot, who, earlier)
+                named = lot.holder if ceiling.per is LimitPer.HOLDER else who
+                left = self._left(ceiling, lot, named, earlier)
                 if left < allowed:
                     allowed, by = left, ceiling.id
             for ceiling in self._ceilings:
-                who = lot.holder if ceiling.per is LimitPer.HOLDER else self._agent
+                who = who_of[lot.holder] if ceiling.per is LimitPer.HOLDER else self._agent
                 if who is not None and allowed.is_positive:
                     before[ceiling.id, who].append(allowed)
             found.append(Cut(lot, allowed, by))
@@ -136,6 +138,11 @@ class Tallies:
             merchant = self._door.merchant.id
             self._read[counted] = read_tally(self._tx, merchant, GrantTally, counted)
         return self._read[counted]
+
+    def _who(self, holder: str) -> str:
+        """Return what two names of one holder have in common: whoever has merged them."""
+        wallet = self._tx.wallet(self._door.merchant.id, holder)
+        return holder if wallet is None else self._door._surviving(self._tx, wallet).id
 
     def _counted_of(self, ceiling: GrantCeiling, holder: str) -> Counted | None:
         """Return what tally counts it, or None where nothing can have been counted yet."""

@@ -113,6 +113,20 @@ def put_tally(
     tx.put(record)
 
 
+def has_tallies(reader: Reader, merchant: str, holder: str) -> bool:
+    """Tell whether limits of refunds have counted anything for *holder*."""
+    reference = (_REFERENCE, _reference_to(holder))
+    rows = reader.records(merchant, REFUND_TALLY, reference=reference, limit=_PAGE)
+    return any(row.body["per"] == LimitPer.HOLDER for row in rows)
+
+
+def hold_still(door: Door, tx: UnitOfWork, holder: str) -> None:
+    """Let nobody rename or merge *holder*, or whoever took him over, until this is committed."""
+    wallet = tx.wallet(door.merchant.id, holder)
+    if wallet is not None:
+        tx.replace_wallet(door._surviving(tx, wallet))
+
+
 def follow_merger(tx: UnitOfWork, merchant: str, source: Wallet, target: Wallet) -> None:
     """Let what was counted for *source* count for *target*, which takes it over (A17)."""
     # Refunds count by the name, as a holder may have no account yet; gifts count by the wallet.

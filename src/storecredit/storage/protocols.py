@@ -197,8 +197,13 @@ class UnitOfWork(Reader, Protocol):
         """
         Replace holder and merger of the row with that wallet id.
 
+        From then on nobody else renames or merges it, or opens an account of it, until this is
+        committed; the same row again is written for that alone (A17). Where transactions overlap,
+        an account is opened of a wallet only that is merged into none.
+
         Raises:
-            ConcurrentChange: There is no such row, or the new holder has a wallet already.
+            ConcurrentChange: There is no such row, it is no longer as this transaction has read it,
+                or the new holder has a wallet already.
         """
         ...
 

@@ -69,9 +69,17 @@ class Writes:
     @cached_property
     def first_with_entry(self) -> Statement:
         """Do as `first`, and add the entry: its `ENTRY_COLUMNS`."""
-        opened = self._first().returning(*self._handed_on()).cte("opened")
-        names = ("unit", "digits", *ACCOUNT_COLUMNS, "wallet", *ENTRY_COLUMNS, *self.given_last)
-        return self._make(self._entry_after(opened), *names)
+        return self._first_and_entry()
+
+    @cached_property
+    def first_of_seen(self) -> Statement:
+        """Do as `first` for a wallet that was there: where it is not found, it was merged since."""
+        return self._make(self._first(), "unit", "digits", *ACCOUNT_COLUMNS, "wallet")
+
+    @cached_property
+    def first_of_seen_with_entry(self) -> Statement:
+        """Do as `first_with_entry` for a wallet that was there."""
+        return self._first_and_entry()
 
     def next(self, changed: tuple[str, ...]) -> Statement:
         """Move the *changed* columns of an account on: these, wallet, unit, the version before."""
@@ -108,8 +116,15 @@ class Writes:
         names = ("unit", "digits", *ACCOUNT_COLUMNS)
         given: Any = select(
             wallets.c.id, *(parameter(name, accounts.c[name]) for name in names), *more.values()
-        ).where(wallets.c.id == parameter("wallet", wallets.c.id))
+        ).where(wallets.c.id == parameter("wallet", wallets.c.id), wallets.c.merged_into.is_(None))
+        # Whoever merges the wallet at the same time waits for this, or this finds it merged (A17).
+        given = given.with_for_update(read=True)
         return insert(accounts).from_select(["wallet", *names, *more], given).inline()
+
+    def _first_and_entry(self) -> Statement:
+        opened = self._first().returning(*self._handed_on()).cte("opened")
+        names = ("unit", "digits", *ACCOUNT_COLUMNS, "wallet", *ENTRY_COLUMNS, *self.given_last)
+        return self._make(self._entry_after(opened), *names)
 
     def _next(self, changed: tuple[str, ...]) -> Any:
         accounts = self.tables.accounts
@@ -211,6 +226,32 @@ class Writes:
         names = ("holder", "merged_into")
         found = self._update(self.tables.wallets, names, ("id", "merchant"))
         return self._make(found, *names, "id", "merchant")
+
+    def _replace_seen_wallet(self, *, merged: bool) -> Statement:
+        """
+        Do as `replace_wallet` where it is as it was seen: its holder; where *merged*, into what.
+
+        Otherwise it was merged into none.
+        """
+        wallets, names = self.tables.wallets, ("holder", "merged_into")
+        found = self._update(wallets, names, ("id", "merchant")).where(
+            wallets.c.holder == parameter("was", wallets.c.holder)
+        )
+        if merged:
+            found = found.where(wallets.c.merged_into == parameter("into", wallets.c.merged_into))
+            return self._make(found, *names, "id", "merchant", "was", "into")
+        found = found.where(wallets.c.merged_into.is_(None))
+        return self._make(found, *names, "id", "merchant", "was")
+
+    @cached_property
+    def replace_wallet_alone(self) -> Statement:
+        """Replace a wallet that was merged into none: as `replace_wallet`, and the holder it had."""
+        return self._replace_seen_wallet(merged=False)
+
+    @cached_property
+    def replace_wallet_merged(self) -> Statement:
+        """Do as `replace_wallet_alone` for one that was merged: and into what, last."""
+        return self._replace_seen_wallet(merged=True)
 
     # Records
 

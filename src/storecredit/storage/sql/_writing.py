@@ -10,6 +10,7 @@ from storecredit.ledger import (
     Change,
     Entry,
     Lot,
+    WalletId,
     canonical,
     unit_of,
     wallet_of,
@@ -66,6 +67,8 @@ class Writing(Reading):
         self._exchange: Final = exchange
         self._writes: Final = catalogue.writes
         self._waiting: list[Step] = []
+        self._wallets: Final[dict[WalletId, Wallet]] = {}
+        """The wallets as they were read, or written since."""
         access = Access(self._ask_after_writing, self._write, reads, self._writes, met.units)
         way = BySnapshots if catalogue.way is Way.SNAPSHOTS else ByOutbox
         self._feed: Final[Feeding] = way(access, around)
@@ -106,8 +109,28 @@ class Writing(Reading):
         self._write([Step(self._writes.wallet, row, about, None if self._writes.joins else 1)])
 
     def replace_wallet(self, wallet: Wallet) -> None:
-        row = (wallet.holder, wallet.merged_into, wallet.id, wallet.merchant)
-        self._ask_after_writing([Step(self._writes.replace_wallet, row, (wallet.id, 0), 1)])
+        row: tuple[object, ...] = (wallet.holder, wallet.merged_into, wallet.id, wallet.merchant)
+        before, statement = self._wallets.get(wallet.id), self._writes.replace_wallet
+        if before is not None:
+            # Somebody else may have merged or renamed it since it was read.
+            is_alone = before.merged_into is None
+            row = (*row, before.holder, *(() if is_alone else (before.merged_into,)))
+            writes = self._writes
+            statement = writes.replace_wallet_alone if is_alone else writes.replace_wallet_merged
+        self._ask_after_writing([Step(statement, row, (wallet.id, 0), 1)])
+        self._wallets[wallet.id] = wallet
+
+    def wallet(self, merchant: str, holder: str) -> Wallet | None:
+        return self._seen(super().wallet(merchant, holder))
+
+    def wallet_by_id(self, merchant: str, wallet: WalletId) -> Wallet | None:
+        return self._seen(super().wallet_by_id(merchant, wallet))
+
+    def _seen(self, wallet: Wallet | None) -> Wallet | None:
+        if wallet is not None:
+            # As it was first: what was decided on that does not fit anything newer.
+            self._wallets.setdefault(wallet.id, wallet)
+        return wallet
 
     # Accounts
 
@@ -120,7 +143,10 @@ class Writing(Reading):
             del self._loading.entries[name]
         if entry.sequence == 1:
             row: tuple[object, ...] = (unit, account.unit.digits, *account_row(account), wallet)
-            moved = writes.first_with_entry if writes.joins else writes.first
+            if wallet in self._wallets:
+                moved = writes.first_of_seen_with_entry if writes.joins else writes.first_of_seen
+            else:
+                moved = writes.first_with_entry if writes.joins else writes.first
         else:
             changed = changed_columns(entry)
             row = (*changed_row(account, changed), wallet, unit, entry.sequence - 1)
