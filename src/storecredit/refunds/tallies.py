@@ -51,13 +51,37 @@ class TallyBook:
             amount = Money.total(amounts, unit)
         return Tally(limit=limit.id, amount=amount, count=len({each.case for each in counting}))
 
-    def count(self, limit: Limit, case: str, amount: Money, at: datetime) -> "TallyBook":
+    def count(
+        self,
+        limit: Limit,
+        case: str,
+        amount: Money,
+        at: datetime,
+        *,
+        stands: Money | None = None,
+    ) -> "TallyBook":
         """
         Let *case* count with *amount* in all, or not at all with nothing; forget what is over.
 
         What it has counted already counts from its own time on, what is more from *at* on; of less,
         the last goes first. What is over of a case is known as long as something of it is not.
+
+        Args:
+            limit: The limit.
+
+            case: The case.
+
+            amount: What it comes to.
+
+            at: Now.
+
+            stands: What it came to before. What of that the book does not know is over, and was
+                forgotten: it is not counted again.
         """
+        known = sum(each.amount.minor for each in self.entries if each.case == case)
+        if stands is not None and stands.minor > known:
+            over = Money.of_minor(stands.minor - known, stands.unit)
+            amount = max(amount - over, amount - amount)
         begins = limit.begins(at)
         counting = {each.case for each in self.entries if each.at > begins} - {case}
         kept = [each for each in self.entries if each.case in counting]

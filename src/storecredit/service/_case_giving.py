@@ -28,10 +28,10 @@ from storecredit.ledger import (
     request_of,
     unit_of,
 )
-from storecredit.policies import CreditLot, LimitOn, RefundDecision, Returned
+from storecredit.policies import CreditLot, RefundDecision, Returned
 from storecredit.refunds import CaseRecord, GivenCredit, Redemption, StepBy
 from storecredit.refunds.from_payment import refund_key_of, refund_plan_of
-from storecredit.service._case_limits import CaseLimits
+from storecredit.service._case_limits import CaseLimits, kept
 from storecredit.service._checkout_desk import Desk, Stamp
 from storecredit.service._claiming import Claiming
 from storecredit.service._door import Asked
@@ -128,7 +128,7 @@ class CaseGiving:
             return case
         self._lock(tx, case)
         after = self.settle_credit(tx, case, (), terms)
-        self._limits.count_again(tx, case, _kept(after))
+        self._limits.count_again(tx, case, kept(after))
         return after
 
     # Credit
@@ -421,15 +421,3 @@ def _without_payment(case: CaseRecord, final_: RefundDecision) -> tuple[External
         return ()
     key = refund_key_of(case.id)
     return (ExternalRefund(NO_CHECKOUT, amount, refund_key(key, NO_CHECKOUT, amount), key),)
-
-
-def _kept(case: CaseRecord) -> dict[LimitOn, Money]:
-    """Return what limits go on counting of a case that was denied: what could not be taken back."""
-    unit = case.decision.request.unit
-    standing = Money.total([each.standing for each in case.given], unit)
-    bonus = [e.standing for e in case.given if e.funding is Funding.PROMOTIONAL]
-    return {
-        LimitOn.REFUND: standing,
-        LimitOn.CREDIT: standing,
-        LimitOn.BONUS: Money.total(bonus, unit),
-    }

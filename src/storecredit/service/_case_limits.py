@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from storecredit.errors import ApprovalNeeded, LimitReached
+from storecredit.ledger import Funding
 from storecredit.policies import Limit, LimitOn, LimitPer, RefundDecision
 from storecredit.refunds import CaseRecord, StepBy, TallyBook
 from storecredit.refunds.tallies import over_limits
@@ -52,7 +53,8 @@ class CaseLimits:
             raise LimitReached(case.id, others)
         if to_approve and not case.approved_by:
             raise ApprovalNeeded(case.id, to_approve, None)
-        self._count(tx, books, dict(final_.offer.counted))
+        # Of credit that was given at once before, some may not have been taken back.
+        self._count(tx, books, dict(final_.offer.counted), stands=kept(case))
 
     def count_again(self, tx: UnitOfWork, case: CaseRecord, counted: dict[LimitOn, Money]) -> None:
         """Count what is left of what was counted before; what no period holds any more is over."""
@@ -61,7 +63,7 @@ class CaseLimits:
             for each in self._books(tx, case.decision)
             if any(tallied.case == case.id for tallied in each[1][2].entries)
         ]
-        self._count(tx, books, counted)
+        self._count(tx, books, counted, stands=dict(case.decision.offer.counted))
 
     def _books(self, tx: Reader, decision: RefundDecision) -> list[tuple[Limit, _Book]]:
         """Return the books of the limits that bind: each is read once, and counted as it was read."""
@@ -83,9 +85,24 @@ class CaseLimits:
         tx: UnitOfWork,
         books: list[tuple[Limit, _Book]],
         counted: dict[LimitOn, Money],
+        *,
+        stands: dict[LimitOn, Money],
     ) -> None:
         """Count; whoever has counted since the books were read makes this step begin anew."""
         for limit, (of, version, book) in books:
-            after = book.count(limit, self._case, counted[limit.on], self._by.at)
+            of_limit, before = counted[limit.on], stands[limit.on]
+            after = book.count(limit, self._case, of_limit, self._by.at, stands=before)
             if after != book:
                 put_tally(tx, self._door.merchant.id, of, after, version=version + 1)
+
+
+def kept(case: CaseRecord) -> dict[LimitOn, Money]:
+    """Return what limits go on counting of a case that was denied: what could not be taken back."""
+    unit = case.decision.request.unit
+    standing = Money.total([each.standing for each in case.given], unit)
+    bonus = [e.standing for e in case.given if e.funding is Funding.PROMOTIONAL]
+    return {
+        LimitOn.REFUND: standing,
+        LimitOn.CREDIT: standing,
+        LimitOn.BONUS: Money.total(bonus, unit),
+    }

@@ -10,7 +10,8 @@ from returns_desk import Returns, a_policy, back, eur
 
 from storecredit.errors import ApprovalNeeded, NotOffered
 from storecredit.policies import Limit, Policy, RefundRule
-from storecredit.service import RefundCase
+from storecredit.service import About, RefundCase
+from storecredit.values import Period
 
 NOW = RefundRule(id="now", offer=("credit",), instant=True)
 LIMITS = {
@@ -74,3 +75,42 @@ def test_p3_a_part_that_is_not_accepted_is_free_for_others_on_the_same_day(
     (tally,) = returns.credit.tallies(by, agent="ann")
     assert (tally.amount, tally.count) == (eur("10.00"), 1)
     assert given(returns, "r-2", by).state == "approved"
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_p3_what_a_reopened_case_kept_is_not_counted_again_once_it_is_over(
+    returns: Returns, others: bool
+) -> None:
+    now = RefundRule(id="now", offer=("credit",), instant=True)
+    limit = Limit(id="cap", per="holder", period=Period(days=7), amount=eur("50.00"))
+    by = a_policy((now,), limits=(limit,))
+    about: About = {"actor": "bo", "reason": "as the rules say"}
+
+    def at_once(name: str, amount: str) -> RefundCase:
+        case = returns.requested(back(name, amount), id=name, order=None, policy=by)
+        case.approve(key="yes", **about)
+        return case
+
+    def counted() -> str:
+        (tally,) = returns.credit.tallies(by, holder="c-17")
+        assert tally.amount is not None
+        return str(tally.amount.decimal)
+
+    case = at_once("r-1", "30.00")
+    returns.credit.redeem("c-17", eur("25.00"), key="buy")
+    case.deny(key="no", **about)
+    assert counted() == "25.00"
+    returns.clock.advance(timedelta(days=8))
+    more = 0
+    if others:
+        # Whoever counts meanwhile forgets what is over.
+        at_once("r-2", "1.00")
+        more = 1
+    case.reopen(key="again", **about)
+    case.approve(key="yes again", **about)
+    # Five of the thirty are given now; the others are kept since then.
+    assert counted() == f"{5 + more}.00"
+    case.receive(key="here")
+    case.inspect(key="seen")
+    case.complete(key="done", **about)
+    assert counted() == f"{5 + more}.00"
