@@ -423,6 +423,10 @@ def test_a_policy_has_rules_with_ids_of_their_own() -> None:
         EarningPolicy(rules=[rule(), rule()])
     with pytest.raises(InvalidTerms, match="a decides wherever it holds"):
         EarningPolicy(rules=[rule(id="a"), rule(id="b", segments=["gold"])])
+    web, app = (rule(id=name, channels=[name]) for name in ("web", "app"))
+    with pytest.raises(InvalidTerms, match="web and app together decide wherever it holds"):
+        EarningPolicy(rules=[web, app, rule(id="c", channels=["web", "app"], segments=["gold"])])
+    assert len(EarningPolicy(rules=[web, app, rule(id="c")]).rules) == 3
     with pytest.raises(InvalidTerms, match="a list of EarnRule"):
         EarningPolicy(rules=["base"])  # type: ignore[list-item]  # that is what is tried
     with pytest.raises(InvalidText):
