@@ -171,7 +171,7 @@ def test_s4_a_replay_that_is_broken_off_again_and_again_ends_in_the_same_totals(
     a_shop_of_its_own(file, rows=1500)
     wanted = totals(file, "--db", tmp_path / "told.db")
     assert json.loads(wanted)["redemptions"] > 100
-    assert broken_off((1, 40, 150, 300, 450), how, place, file) >= 1
+    assert broken_off((1, 40, 150, 300, 450), how, place, file) >= 3
     assert totals(file, "--db", place.url) == wanted
     entries = place.entries()
     assert totals(file, "--db", place.url) == wanted
@@ -199,8 +199,7 @@ def test_s4_a_replay_by_a_policy_that_is_broken_off_ends_in_the_same_totals(
     terms = ("--policy", policy)
     wanted = totals(file, "--db", tmp_path / "told.db", *terms)
     assert json.loads(wanted)["offers"]["credit"]["lines"] > 300
-    # How often it is hit on its way is a matter of speed; once is enough to have to go on.
-    assert broken_off((1, 100, 400), kill, place, file, *terms) >= 1
+    assert broken_off((1, 100, 400), kill, place, file, *terms) >= 2
     assert totals(file, "--db", place.url, *terms) == wanted
     entries = place.entries()
     assert totals(file, "--db", place.url, *terms) == wanted
